@@ -1,0 +1,1 @@
+"""The face and the memory of lrsweep: SQL store, MLflow tracking, command line."""

@@ -1,0 +1,92 @@
+"""What the store gives out: frozen copies of its rows, for the CLI, the API and MLflow tracking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sweeps.records import Outcome, Proposal
+
+
+class Status(StrEnum):
+    """Where a sweep stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    INTERRUPTED = "INTERRUPTED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def ended(self) -> bool:
+        """True if nothing will happen to the sweep any more, unless somebody retries it."""
+        return self in (Status.DONE, Status.FAILED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlflowPlace:
+    """Where MLflow keeps the parent run of a sweep."""
+
+    tracking_uri: str
+    experiment_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRecord:
+    """One sweep. `spec` is the mapping that it was validated from, so that `parse_spec(spec)` gives it again."""
+
+    id: str
+    name: str
+    task: str
+    status: Status
+    spec: Mapping[str, Any]
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    error: str | None
+    cancel_requested: bool
+    trials: int
+    """Trials that have ended."""
+    total_trials: int
+    mlflow: MlflowPlace | None
+    steps_per_epoch: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial: the proposal, its outcome (None while it waits or runs), and where MLflow shows it."""
+
+    proposal: Proposal
+    outcome: Outcome | None
+    value: float | None
+    epochs: int
+    error: str | None
+    started: datetime | None
+    ended: datetime | None
+    mlflow_run_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRecord:
+    """One epoch of one trial. `id` grows with time within a store; `at` is when the store took it in (UTC)."""
+
+    id: int
+    number: int
+    epoch: int
+    step: int
+    metrics: Mapping[str, float]
+    lrs: tuple[float, ...]
+    seconds: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A trial's training loss and first-group LR for every step, [steps], and the step each value belongs to (from 1)."""
+
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    lrs: tuple[float, ...]

@@ -1,0 +1,63 @@
+"""What the coordinator needs of the outside: something that proposes, something that trains, something that remembers."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from sweeps.records import Ended, Event, Job, Pick, Proposal, RangeTest, Report, Stop, TaskInfo, TrialResult
+
+
+class Proposer(Protocol):
+    """Proposes trials and learns from them; deterministic in (spec, seed, history)."""
+
+    def ask(self) -> Proposal | None:
+        """The next proposal, or None: `exhausted` says whether forever or until another trial has ended."""
+
+    @property
+    def exhausted(self) -> bool:
+        """True once every proposal of the sweep has been made."""
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Takes a trial's objective after an epoch; True if the trial should be pruned now."""
+
+    def tell(self, result: TrialResult) -> None:
+        """Takes the outcome of a trial."""
+
+    def replay(self, history: Sequence[TrialResult]) -> None:
+        """Goes through what the store remembers of an earlier run, in order of trial number."""
+
+
+class Runner(Protocol):
+    """Trains jobs somewhere. Events of one job come in order; jobs interleave."""
+
+    def probe(self) -> TaskInfo:
+        """Loads the task on a worker and tries one batch. Raises TaskError with the task's own traceback."""
+
+    def has_room(self) -> bool:
+        """True if a job that is submitted now starts at once."""
+
+    def submit(self, job: Job) -> None:
+        """Starts a job. Never blocks."""
+
+    def events(self, timeout: float) -> Iterable[Event]:
+        """What has happened since, waiting at most `timeout` seconds for the first."""
+
+    def go_on(self, key: str) -> None:
+        """Lets a job that waits at a rung train on."""
+
+    def stop(self, key: str, reason: Stop) -> None:
+        """Stops a job within one epoch; it ends with the outcome that the reason says."""
+
+    def close(self) -> None:
+        """Frees the workers."""
+
+
+class Recorder(Protocol):
+    """Remembers. Every call is one transaction; what it returned from is safe."""
+
+    def probed(self, info: TaskInfo) -> None: ...
+    def range_tested(self, test: RangeTest) -> None: ...
+    def proposed(self, proposal: Proposal) -> None: ...
+    def reported(self, number: int, report: Report, objective: float | None) -> None: ...
+    def ended(self, number: int, ended: Ended, value: float | None) -> None: ...
+    def picked(self, picks: Sequence[Pick]) -> None: ...
+

@@ -1,0 +1,112 @@
+"""What a user asks for: one sweep, validated, frozen, and the same whether it came from YAML, flags or HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sweeps.domains import Domain, Domains, Value
+from sweeps.objective import EarlyStopping, Objective
+from sweeps.records import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """Which task: a built-in name, `module:attribute` or `path/to/file.py:attribute`, and its arguments."""
+
+    use: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerSpec:
+    """One optimizer and its own ranges; `lr` None takes the range from its range test."""
+
+    name: str
+    lr: Domain | None = None
+    params: Domains = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSpec:
+    """One scheduler and its own ranges."""
+
+    name: str
+    params: Domains = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerSpec:
+    """How proposals are made. A proposal knows the results of all trials but the last `window` before it."""
+
+    name: Literal["tpe", "quasi-random", "random", "grid", "cma-es"] = "tpe"
+    startup_trials: int = 10
+    window: int | None = None
+    """None: twice the workers, so that no worker waits long for a slow neighbour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunerSpec:
+    """When a trial is stopped for doing worse than others: `first_rung` in epochs, then times `reduction_factor`."""
+
+    name: Literal["asha", "hyperband", "median", "none"] = "asha"
+    first_rung: int = 1
+    reduction_factor: int = 3
+    startup_trials: int = 5
+    """Median only: trials that must have ended before any is pruned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeTestSpec:
+    """The LR range test before the search: an exponential ramp of `steps` steps on each of `seeds` seeds."""
+
+    steps: int = 100
+    seeds: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersSpec:
+    """How many workers train at once and what each one may use; `gpus` may be a fraction."""
+
+    count: int = 2
+    cpus: float = 1.0
+    gpus: float = 0.0
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSpec:
+    """A known-good starting point, tried before anything the sampler proposes."""
+
+    optimizer: str
+    scheduler: str
+    lr: float
+    params: Mapping[str, Value] = field(default_factory=dict)
+    """By full name: `SGD.momentum`, `StepLR.gamma`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSpec:
+    """A whole sweep. `trials` counts configurations; each is trained once for every seed."""
+
+    name: str
+    task: TaskSpec
+    budget: Budget
+    objective: Objective = field(default_factory=Objective)
+    seeds: tuple[int, ...] = (0,)
+    optimizers: tuple[OptimizerSpec, ...]
+    schedulers: tuple[SchedulerSpec, ...] = (SchedulerSpec(name="none"),)
+    sampler: SamplerSpec = field(default_factory=SamplerSpec)
+    pruner: PrunerSpec = field(default_factory=PrunerSpec)
+    early_stopping: EarlyStopping | None = None
+    range_test: RangeTestSpec | None = field(default_factory=RangeTestSpec)
+    starts: tuple[StartSpec, ...] = ()
+    trials: int
+    seed: int = 0
+    workers: WorkersSpec = field(default_factory=WorkersSpec)
+    timeout: float | None = None
+    """Seconds after which no trial is started and running ones are stopped; None: no limit."""
+
+    @property
+    def total_trials(self) -> int:
+        """Trials in all: configurations times seeds."""
+        return self.trials * len(self.seeds)

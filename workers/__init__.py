@@ -1,0 +1,1 @@
+"""The muscle of lrsweep: tasks, schedules, the training loop, and the places where it runs."""
