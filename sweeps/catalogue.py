@@ -115,7 +115,13 @@ _SGD_LR = Range(low=1e-5, high=10.0, log=True)
 
 
 def _optimizer(
-    name: str, default_lr: float, lr: Range, params: Mapping[str, Param], *, care: str = "", **space: Choice | Range
+    name: str,
+    default_lr: float,
+    lr: Range,
+    params: Mapping[str, Param],
+    *,
+    care: str = "",
+    **space: Choice | Range,
 ) -> OptimizerRow:
     return OptimizerRow(
         name=name,
@@ -284,7 +290,10 @@ SCHEDULERS: Mapping[str, SchedulerRow] = {
         ),
         _scheduler(
             "ConstantLR",
-            {"factor": Param(default=1 / 3, low=0, high=1), "total_iters": Param(kind="int", default=5, low=0)},
+            {
+                "factor": Param(default=1 / 3, low=0, high=1),
+                "total_iters": Param(kind="int", default=5, low=0),
+            },
         ),
         _scheduler(
             "LinearLR",
@@ -353,4 +362,3 @@ def scheduler_space(name: str, given: Domains, epochs: int) -> Domains:
     """
     row = scheduler_row(name)
     return {**{key: Fixed(value=rule(epochs)) for key, rule in row.from_budget.items()}, **given}
-

@@ -17,7 +17,7 @@ class Proposer(Protocol):
         """True once every proposal of the sweep has been made."""
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        """Takes a trial's objective after an epoch; True if the trial should be pruned now."""
+        """Takes a trial's objective after an epoch; True if the trial should be pruned there. Says the same again."""
 
     def tell(self, result: TrialResult) -> None:
         """Takes the outcome of a trial."""
@@ -60,4 +60,3 @@ class Recorder(Protocol):
     def reported(self, number: int, report: Report, objective: float | None) -> None: ...
     def ended(self, number: int, ended: Ended, value: float | None) -> None: ...
     def picked(self, picks: Sequence[Pick]) -> None: ...
-

@@ -34,6 +34,15 @@ class Stop(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Ending(StrEnum):
+    """How a coordinator left a sweep. An INTERRUPTED one goes on where it stopped."""
+
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    INTERRUPTED = "INTERRUPTED"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How long one trial trains: exactly one of epochs and steps (optimizer steps) is set."""

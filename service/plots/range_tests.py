@@ -1,0 +1,95 @@
+"""Range tests: the loss on the ramp of LRs, every seed, their median, and what was read off them."""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from service.plots.figure import BAND, EMPHASIS, FAINT, INK, legend_below, log_lr_axis, panels, png
+from sweeps.records import RangeTest
+from sweeps.rules import smoothed
+
+_LINE = "#0072B2"
+
+
+def median_curve(losses: Sequence[Sequence[float]]) -> list[float]:
+    """The median over the seeds at every step that at least half of them reached, [steps].
+
+    >>> median_curve([[3.0, 2.0, 1.0], [5.0, 4.0], [4.0, 3.0]])
+    [4.0, 3.0]
+    """
+    steps = max(map(len, losses), default=0)
+    alive = ([curve[step] for curve in losses if step < len(curve)] for step in range(steps))
+    return [median(values) for values in alive if len(values) * 2 >= len(losses)]
+
+
+def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
+    """A panel per optimizer: seeds thin, median thick, pick as a line, bounds as a band; None without tests.
+
+    The smoothed median is drawn too, since that is what the pick was read off: it lags behind the median.
+    """
+    if not tests:
+        return None
+    figure, axes = panels([test.optimizer for test in tests])
+    for ax, test in zip(axes, tests, strict=True):
+        _draw(ax, test)
+    legend_below(
+        figure,
+        [
+            Line2D([], [], color=FAINT, linewidth=0.8, alpha=0.6, label="each seed"),
+            Line2D([], [], color=_LINE, linewidth=2.4, label="median of the seeds"),
+            Line2D(
+                [],
+                [],
+                color=INK,
+                linewidth=1.0,
+                linestyle=":",
+                label="the same, smoothed",
+            ),
+            Line2D([], [], color=EMPHASIS, linewidth=1.6, linestyle="--", label="initial LR picked"),
+            Patch(color=BAND, label="LRs that are searched"),
+        ],
+    )
+    return png(figure)
+
+
+def _draw(ax: Axes, test: RangeTest) -> None:
+    log_lr_axis(ax, [*test.lrs, test.low, test.high], "LR on the ramp")
+    ax.set_ylabel("training loss", fontsize=9.5, color=INK)
+    ax.axvspan(test.low, test.high, color=BAND, zorder=0)
+    for losses in test.losses:
+        ax.plot(test.lrs[: len(losses)], losses, color=FAINT, linewidth=0.7, alpha=0.5)
+    curve = median_curve(test.losses)
+    ax.plot(test.lrs[: len(curve)], curve, color=_LINE, linewidth=2.4)
+    read = median_curve([smoothed(losses) for losses in test.losses])
+    ax.plot(test.lrs[: len(read)], read, color=INK, linewidth=1.0, linestyle=":")
+    ax.axvline(test.initial_lr, color=EMPHASIS, linewidth=1.6, linestyle="--")
+    finite = [loss for loss in curve if math.isfinite(loss)]
+    if finite:
+        # What blows up at the end of the ramp would press the valley, which is read, into a flat line.
+        low, start = min(finite), finite[0]
+        margin = 0.12 * (start - low) or 0.1 * abs(start) or 0.1
+        ax.set_ylim(low - margin, max(start + 5 * margin, start * 1.15))
+    _say(ax, test)
+
+
+def _say(ax: Axes, test: RangeTest) -> None:
+    text = f"{test.initial_lr:.1e}" if test.trusted else f"not trusted\n{test.initial_lr:.1e} (default)"
+    left, right = ax.get_xlim()
+    on_the_right = test.initial_lr > math.sqrt(left * right)
+    ax.annotate(
+        text,
+        xy=(test.initial_lr, 0.97),
+        xycoords=("data", "axes fraction"),
+        xytext=(-5 if on_the_right else 5, 0),
+        textcoords="offset points",
+        ha="right" if on_the_right else "left",
+        va="top",
+        fontsize=10,
+        fontweight="bold",
+        color=EMPHASIS,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+    )

@@ -1,0 +1,8 @@
+"""The store: the only truth about sweeps, and the only place with SQL in it."""
+
+from service.store.lifecycle import LeaseLost
+from service.store.recorder import StoreRecorder
+from service.store.schema import upgrade
+from service.store.store import Store
+
+__all__ = ["LeaseLost", "Store", "StoreRecorder", "upgrade"]

@@ -1,0 +1,114 @@
+"""How series and nested values become bytes and JSON that every database takes, and come back the same."""
+
+import math
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sweeps.domains import Value
+from sweeps.errors import UserError
+
+# JSON has no NaN and no infinity: PostgreSQL refuses the tokens that Python writes for them. A tagged object
+# keeps them apart from the text 'nan', which a spec may well hold.
+_TAG = "$float"
+
+
+def pack(series: Iterable[float]) -> bytes:
+    """Compresses a series as little-endian float64, exactly: NaN, infinities and signed zeros included.
+
+    >>> unpack(pack([0.1, float("inf"), -0.0]))
+    (0.1, inf, -0.0)
+    """
+    return zlib.compress(_little_endian(array("d", series)).tobytes())
+
+
+def unpack(packed: bytes) -> tuple[float, ...]:
+    """The series that `pack` was given."""
+    return tuple(_little_endian(array("d", zlib.decompress(packed))))
+
+
+def _little_endian(values: "array[float]") -> "array[float]":
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def to_json(value: Any, path: str = "") -> Any:
+    """The value in terms that strict JSON can say; `from_json` undoes it, except that tuples become lists.
+
+    Raises UserError, with the place, for what JSON would refuse or silently change: a resumed sweep must
+    read the very spec that it started with.
+
+    >>> to_json({"val/loss": float("nan"), "betas": (0.9, 0.999)})
+    {'val/loss': {'$float': 'nan'}, 'betas': [0.9, 0.999]}
+    >>> to_json({"args": {0: "cat"}})
+    Traceback (most recent call last):
+    sweeps.errors.UserError: args: the key 0 cannot be stored; keys must be text: write '0'
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else {_TAG: repr(float(value))}
+        case Mapping():
+            for key in value:
+                if not isinstance(key, str):
+                    raise UserError(
+                        f"{path or 'spec'}: the key {key!r} cannot be stored; keys must be text: write '{key}'"
+                    )
+            return {key: to_json(item, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+        case list() | tuple():
+            return [to_json(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    raise UserError(
+        f"{path or 'spec'}: {value!r} ({type(value).__name__}) cannot be stored; allowed are numbers, text, "
+        "true, false, null, and lists and mappings of them: write it as text"
+    )
+
+
+def from_json(value: Any) -> Any:
+    """What `to_json` was given.
+
+    >>> from_json({"val/loss": {"$float": "-inf"}})
+    {'val/loss': -inf}
+    """
+    match value:
+        case {"$float": str(text)} if len(value) == 1:
+            return float(text)
+        case dict():
+            return {key: from_json(item) for key, item in value.items()}
+        case list():
+            return [from_json(item) for item in value]
+    return value
+
+
+def to_values(params: Mapping[str, Any]) -> dict[str, Value]:
+    """Hyperparameters read from JSON, which has no tuples: its lists become tuples again.
+
+    >>> to_values({"betas": [0.9, 0.999], "nesterov": True})
+    {'betas': (0.9, 0.999), 'nesterov': True}
+    """
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}
+
+
+def storable(text: str | None) -> str | None:
+    r"""Text with what no database takes written out: PostgreSQL refuses NUL, both refuse half surrogates.
+
+    A task's traceback may hold either, and must not be lost for it.
+
+    >>> storable("a\x00b\udcff")
+    'a\\x00b\\udcff'
+    """
+    if text is None:
+        return None
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def finite(value: float | None) -> float | None:
+    """The number if it is finite, else None.
+
+    >>> finite(0.5), finite(float("nan"))
+    (0.5, None)
+    """
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,69 @@
+"""Transactions on one store, for every part of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from service.store.engine import reading, writing
+from service.store.failures import explained
+from service.store.tables import Base
+
+
+class Database:
+    """Hands out transactions: `read` sees one moment, `write` is all or nothing. Threads may share it."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self.url = url
+        self._engine = engine
+        self._reading = reading(engine)
+        self._writing = writing(engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that sees one moment and never waits for a writer."""
+        with explained(self._engine.url), Session(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that is kept whole once the block ends, and leaves no trace if it raises."""
+        with explained(self._engine.url), Session(self._writing) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def clock(session: Session) -> datetime:
+    """The store's own time: leases are compared by one clock, however many machines take them."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now.astimezone(UTC)
+
+
+def upsert(
+    session: Session,
+    row: type[Base],
+    values: Mapping[str, Any],
+    *,
+    keys: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """Inserts a row, or brings the one with the same keys up to date, all but the columns in `keep`."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(row).values(**values)
+    changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))

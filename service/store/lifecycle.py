@@ -1,0 +1,123 @@
+"""Who works on a sweep and where it stands: leases, cancellation, endings, retries."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from service.records import Status, SweepRecord
+from service.store.codec import storable
+from service.store.database import Database, clock
+from service.store.sweeps import locked_sweep, sweep_record
+from service.store.tables import CurveRow, ReportRow, SweepRow, TrialRow
+from sweeps.errors import EnvironmentFailure, UserError
+from sweeps.records import Outcome
+
+
+class LeaseLost(EnvironmentFailure):
+    """Another coordinator has taken the sweep over; this one must stop and record nothing more."""
+
+
+class Lifecycle(Database):
+    """A sweep goes QUEUED -> RUNNING -> INTERRUPTED or an end; a lease says who may move it."""
+
+    def claim(self, sweep_id: str, owner: str, ttl: float) -> None:
+        """Takes the lease of a sweep for `ttl` seconds and sets it RUNNING; among racing owners, one gets it.
+
+        Raises UserError if another owner (`pid@host`) holds an unexpired lease, or if it was cancelled.
+        A cancellation that was asked of a coordinator which died before it saw it stays requested.
+        """
+        with self.write() as session:
+            sweep = locked_sweep(session, sweep_id)
+            now = clock(session)
+            if sweep.owner != owner and _lease_is_live(sweep, now):
+                raise UserError(
+                    f"sweep {sweep_id} is being run by {sweep.owner}, whose lease lasts until "
+                    f"{sweep.lease_until:%H:%M:%S} UTC; wait for it, or stop it with "
+                    f"`lrsweep cancel {sweep_id}`"
+                )
+            if sweep.status == Status.CANCELLED:
+                raise UserError(f"sweep {sweep_id} was cancelled; run its spec again to start over")
+            if sweep.status != Status.RUNNING:
+                sweep.cancel_requested = False
+            sweep.status = Status.RUNNING
+            sweep.started = sweep.started or now
+            sweep.ended = None
+            sweep.error = None
+            _lease(sweep, owner, now, ttl)
+
+    def renew(self, sweep_id: str, owner: str, ttl: float) -> bool:
+        """Extends the lease to `ttl` seconds from now; True if cancellation was requested meanwhile.
+
+        Raises LeaseLost if the owner no longer holds it. One that ran out, but that nobody else took, is
+        still theirs.
+        """
+        with self.write() as session:
+            sweep = locked_sweep(session, sweep_id)
+            if sweep.status == Status.CANCELLED:
+                return True
+            if sweep.owner != owner:
+                raise LeaseLost(
+                    f"{owner} no longer runs sweep {sweep_id}: its lease ran out and was taken over by "
+                    f"{sweep.owner or 'one who has finished'}; what was recorded until then is kept"
+                )
+            _lease(sweep, owner, clock(session), ttl)
+            return sweep.cancel_requested
+
+    def finish(self, sweep_id: str, status: Status, error: str | None = None) -> None:
+        """Sets the status and gives the lease back; a CANCELLED sweep leaves no trial open."""
+        with self.write() as session:
+            sweep = locked_sweep(session, sweep_id)
+            _end(session, sweep, status)
+            sweep.error = storable(error)
+
+    def request_cancel(self, sweep_id: str) -> SweepRecord:
+        """Asks a running sweep to stop, or cancels one that nobody runs; one that has ended stays so."""
+        with self.write() as session:
+            sweep = locked_sweep(session, sweep_id)
+            if not Status(sweep.status).ended:
+                sweep.cancel_requested = True
+                if not _lease_is_live(sweep, clock(session)):
+                    _end(session, sweep, Status.CANCELLED)
+            return sweep_record(session, sweep_id)
+
+    def reset_failed(self, sweep_id: str) -> int:
+        """Lets the FAILED trials of a sweep run again from the start; returns how many.
+
+        They lose outcome, error, value, reports and curves, and keep their MLflow run. Claim the sweep first:
+        a coordinator that runs it meanwhile would not notice.
+        """
+        with self.write() as session:
+            failed = session.scalars(
+                select(TrialRow.number).where(TrialRow.sweep_id == sweep_id, TrialRow.outcome == Outcome.FAILED)
+            ).all()
+            for table in (ReportRow, CurveRow):
+                session.execute(delete(table).where(table.sweep_id == sweep_id, table.number.in_(failed)))
+            session.execute(
+                update(TrialRow)
+                .where(TrialRow.sweep_id == sweep_id, TrialRow.number.in_(failed))
+                .values(outcome=None, error=None, value=None, epochs=0, ended=None)
+            )
+            return len(failed)
+
+
+def _lease(sweep: SweepRow, owner: str, now: datetime, ttl: float) -> None:
+    sweep.owner = owner
+    sweep.lease_until = now + timedelta(seconds=ttl)
+
+
+def _lease_is_live(sweep: SweepRow, now: datetime) -> bool:
+    return sweep.owner is not None and sweep.lease_until is not None and sweep.lease_until > now
+
+
+def _end(session: Session, sweep: SweepRow, status: Status) -> None:
+    now = datetime.now(UTC)
+    sweep.status = status
+    sweep.ended = now if status.ended else None
+    sweep.owner = sweep.lease_until = None
+    if status is Status.CANCELLED:
+        session.execute(
+            update(TrialRow)
+            .where(TrialRow.sweep_id == sweep.id, TrialRow.outcome.is_(None))
+            .values(outcome=Outcome.CANCELLED, ended=func.coalesce(TrialRow.ended, now))
+        )

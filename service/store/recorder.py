@@ -1,0 +1,161 @@
+"""The store as the coordinator's recorder: what it returned from is on disk."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from service.store.codec import finite, pack, storable, to_json
+from service.store.database import Database, upsert
+from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
+from sweeps.records import Ended, Pick, Proposal, RangeTest, Report, TaskInfo
+
+
+class StoreRecorder:
+    """Records one sweep (`sweeps.ports.Recorder`). Every call is one transaction and may be repeated."""
+
+    def __init__(self, database: Database, sweep_id: str) -> None:
+        self._database = database
+        self._sweep_id = sweep_id
+
+    def probed(self, info: TaskInfo) -> None:
+        """Keeps the steps per epoch."""
+        with self._database.write() as session:
+            session.execute(
+                update(SweepRow).where(SweepRow.id == self._sweep_id).values(steps_per_epoch=info.steps_per_epoch)
+            )
+
+    def range_tested(self, test: RangeTest) -> None:
+        """Keeps a range test; another of the same optimizer replaces it."""
+        values = {
+            "sweep_id": self._sweep_id,
+            "optimizer": test.optimizer,
+            "initial_lr": test.initial_lr,
+            "low": test.low,
+            "high": test.high,
+            "trusted": test.trusted,
+            "reasons": list(test.reasons),
+            "seeds": list(test.seeds),
+            "lengths": [len(losses) for losses in test.losses],
+            "lrs": pack(test.lrs),
+            "losses": pack(loss for losses in test.losses for loss in losses),
+        }
+        with self._database.write() as session:
+            upsert(session, RangeTestRow, values, keys=("sweep_id", "optimizer"))
+
+    def proposed(self, proposal: Proposal) -> None:
+        """Adds a trial. One that is proposed again, in a resumed sweep, stays as it is."""
+        with self._database.write() as session:
+            if session.get(TrialRow, (self._sweep_id, proposal.number)) is not None:
+                return
+            session.add(
+                TrialRow(
+                    sweep_id=self._sweep_id,
+                    number=proposal.number,
+                    optimizer=proposal.optimizer,
+                    scheduler=proposal.scheduler,
+                    initial_lr=proposal.initial_lr,
+                    optimizer_params=to_json(proposal.optimizer_params),
+                    scheduler_params=to_json(proposal.scheduler_params),
+                    seed=proposal.seed,
+                    origin=proposal.origin,
+                    epochs=0,
+                    started=datetime.now(UTC),
+                )
+            )
+
+    def reported(self, number: int, report: Report, objective: float | None) -> None:
+        """Keeps an epoch: its report, its curve, and how far the trial is, with the latest finite objective.
+
+        An epoch that is reported again, after a resume, is overwritten in place: `id` and `at` stay, so that
+        those who follow along see it once.
+        """
+        key = {"sweep_id": self._sweep_id, "number": number, "epoch": report.epoch}
+        progress: dict[str, Any] = {"epochs": report.epoch}
+        if finite(objective) is not None:
+            progress["value"] = objective
+        with self._database.write() as session:
+            self._update_trial(session, number, progress)
+            upsert(
+                session,
+                ReportRow,
+                key
+                | {
+                    "step": report.step,
+                    "metrics": {name: float(value) for name, value in report.metrics.items()},
+                    "lrs": [float(lr) for lr in report.lrs],
+                    "objective": None if objective is None or math.isnan(objective) else objective,
+                    "seconds": report.seconds,
+                    "at": datetime.now(UTC),
+                },
+                keys=tuple(key),
+                keep=("at",),
+            )
+            upsert(
+                session,
+                CurveRow,
+                key
+                | {
+                    "last_step": report.step,
+                    "losses": pack(report.step_losses),
+                    "lrs": pack(report.step_lrs),
+                },
+                keys=tuple(key),
+            )
+
+    def ended(self, number: int, ended: Ended, value: float | None) -> None:
+        """Keeps how a trial ended; an interrupted one has not ended.
+
+        Epochs beyond the last reported one come from an attempt that was lost, and go.
+        """
+        if ended.interrupted:
+            return
+        outcome = {
+            "outcome": ended.outcome,
+            "error": storable(ended.error),
+            "value": finite(value),
+            "ended": datetime.now(UTC),
+        }
+        with self._database.write() as session:
+            epochs = self._update_trial(session, number, outcome)
+            for table in (ReportRow, CurveRow):
+                session.execute(
+                    delete(table).where(table.sweep_id == self._sweep_id, table.number == number, table.epoch > epochs)
+                )
+
+    def picked(self, picks: Sequence[Pick]) -> None:
+        """Replaces all picks of the sweep."""
+        with self._database.write() as session:
+            session.execute(delete(PickRow).where(PickRow.sweep_id == self._sweep_id))
+            session.add_all(
+                PickRow(
+                    sweep_id=self._sweep_id,
+                    position=position,
+                    optimizer=pick.optimizer,
+                    scheduler=pick.scheduler,
+                    initial_lr=pick.initial_lr,
+                    value=pick.value,
+                    params=to_json(pick.params),
+                    trials=list(pick.trials),
+                    tried=pick.tried,
+                    low=pick.low,
+                    high=pick.high,
+                    notes=list(pick.notes),
+                )
+                for position, pick in enumerate(picks)
+            )
+
+    def _update_trial(self, session: Session, number: int, values: dict[str, Any]) -> int:
+        """Updates a trial and returns its epochs. Raises LookupError if it was never proposed."""
+        epochs = session.scalars(
+            update(TrialRow)
+            .where(TrialRow.sweep_id == self._sweep_id, TrialRow.number == number)
+            .values(**values)
+            .returning(TrialRow.epochs)
+        ).one_or_none()
+        if epochs is None:
+            raise LookupError(f"sweep {self._sweep_id} has no trial {number}: it was never proposed")
+        return epochs

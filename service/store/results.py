@@ -1,0 +1,184 @@
+"""What a sweep found out: trials, reports, curves, range tests, picks."""
+
+import math
+from collections import defaultdict
+from itertools import accumulate, pairwise
+
+from sqlalchemy import Select, func, select
+
+from service.records import Curve, ReportRecord, TrialRecord
+from service.store.codec import to_values, unpack
+from service.store.database import Database
+from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, TrialRow
+from sweeps.errors import UserError
+from sweeps.records import Outcome, Pick, Proposal, RangeTest, TrialResult
+
+
+class Results(Database):
+    """Queries over the content of one sweep; a sweep without any yields empty lists."""
+
+    def trials(self, sweep_id: str) -> list[TrialRecord]:
+        """The trials by number."""
+        with self.read() as session:
+            return [_trial_record(row) for row in session.scalars(_trials(sweep_id))]
+
+    def trial(self, sweep_id: str, number: int) -> TrialRecord:
+        """One trial. Raises UserError if there is none of that number."""
+        with self.read() as session:
+            row = session.get(TrialRow, (sweep_id, number))
+            if row is None:
+                count = session.scalar(select(func.count()).where(TrialRow.sweep_id == sweep_id))
+                has = f"its trials are 0 to {count - 1}" if count else "it has no trials yet"
+                raise UserError(f"sweep {sweep_id} has no trial {number}; {has}")
+            return _trial_record(row)
+
+    def history(self, sweep_id: str) -> list[TrialResult]:
+        """The trials by number, with the objective after each epoch: what a proposer replays.
+
+        An epoch whose objective was NaN, or that has none, is NaN in the series.
+        """
+        reports = (
+            select(ReportRow.number, ReportRow.epoch, ReportRow.objective)
+            .where(ReportRow.sweep_id == sweep_id)
+            .order_by(ReportRow.number, ReportRow.epoch)
+        )
+        series: defaultdict[int, list[float]] = defaultdict(list)
+        with self.read() as session:
+            for number, epoch, objective in session.execute(reports):
+                values = series[number]
+                values.extend([math.nan] * (epoch - 1 - len(values)))
+                values.append(math.nan if objective is None else objective)
+            return [
+                TrialResult(
+                    proposal=_proposal(row),
+                    outcome=_outcome(row),
+                    value=row.value,
+                    epochs=row.epochs,
+                    objectives=tuple(series[row.number][: row.epochs]),
+                    error=row.error,
+                )
+                for row in session.scalars(_trials(sweep_id))
+            ]
+
+    def reports(self, sweep_id: str, *, after: int = 0, limit: int = 5000) -> list[ReportRecord]:
+        """Reports of all trials with an id above `after`, by id: ask with the last one to follow along."""
+        following = (
+            select(ReportRow)
+            .where(ReportRow.sweep_id == sweep_id, ReportRow.id > after)
+            .order_by(ReportRow.id)
+            .limit(limit)
+        )
+        with self.read() as session:
+            return [
+                ReportRecord(
+                    id=row.id,
+                    number=row.number,
+                    epoch=row.epoch,
+                    step=row.step,
+                    metrics=row.metrics,
+                    lrs=tuple(row.lrs),
+                    seconds=row.seconds,
+                    at=row.at,
+                )
+                for row in session.scalars(following)
+            ]
+
+    def curve(self, sweep_id: str, number: int) -> Curve:
+        """All steps of a trial; empty if it has recorded none."""
+        chunks = (
+            select(CurveRow.last_step, CurveRow.losses, CurveRow.lrs)
+            .where(CurveRow.sweep_id == sweep_id, CurveRow.number == number)
+            .order_by(CurveRow.epoch)
+        )
+        steps: list[int] = []
+        losses: list[float] = []
+        lrs: list[float] = []
+        with self.read() as session:
+            for last_step, packed_losses, packed_lrs in session.execute(chunks):
+                chunk = unpack(packed_losses)
+                steps.extend(range(last_step - len(chunk) + 1, last_step + 1))
+                losses.extend(chunk)
+                lrs.extend(unpack(packed_lrs))
+        return Curve(steps=tuple(steps), losses=tuple(losses), lrs=tuple(lrs))
+
+    def range_tests(self, sweep_id: str) -> list[RangeTest]:
+        """The range tests, by optimizer."""
+        tests = select(RangeTestRow).where(RangeTestRow.sweep_id == sweep_id).order_by(RangeTestRow.optimizer)
+        with self.read() as session:
+            return [
+                RangeTest(
+                    optimizer=row.optimizer,
+                    initial_lr=row.initial_lr,
+                    low=row.low,
+                    high=row.high,
+                    trusted=row.trusted,
+                    reasons=tuple(row.reasons),
+                    seeds=tuple(row.seeds),
+                    lrs=unpack(row.lrs),
+                    losses=_split(unpack(row.losses), row.lengths),
+                )
+                for row in session.scalars(tests)
+            ]
+
+    def picks(self, sweep_id: str) -> list[Pick]:
+        """The picks, in the order in which they were made."""
+        picks = select(PickRow).where(PickRow.sweep_id == sweep_id).order_by(PickRow.position)
+        with self.read() as session:
+            return [
+                Pick(
+                    optimizer=row.optimizer,
+                    scheduler=row.scheduler,
+                    initial_lr=row.initial_lr,
+                    value=row.value,
+                    params=to_values(row.params),
+                    trials=tuple(row.trials),
+                    tried=row.tried,
+                    low=row.low,
+                    high=row.high,
+                    notes=tuple(row.notes),
+                )
+                for row in session.scalars(picks)
+            ]
+
+
+def _trials(sweep_id: str) -> Select[TrialRow]:
+    return select(TrialRow).where(TrialRow.sweep_id == sweep_id).order_by(TrialRow.number)
+
+
+def _split(values: tuple[float, ...], lengths: list[int]) -> tuple[tuple[float, ...], ...]:
+    """Cuts a packed row of series apart.
+
+    >>> _split((1.0, 2.0, 3.0), [2, 0, 1])
+    ((1.0, 2.0), (), (3.0,))
+    """
+    return tuple(values[start:end] for start, end in pairwise(accumulate(lengths, initial=0)))
+
+
+def _outcome(row: TrialRow) -> Outcome | None:
+    return None if row.outcome is None else Outcome[row.outcome]
+
+
+def _proposal(row: TrialRow) -> Proposal:
+    return Proposal(
+        number=row.number,
+        optimizer=row.optimizer,
+        scheduler=row.scheduler,
+        initial_lr=row.initial_lr,
+        optimizer_params=to_values(row.optimizer_params),
+        scheduler_params=to_values(row.scheduler_params),
+        seed=row.seed,
+        origin=row.origin,
+    )
+
+
+def _trial_record(row: TrialRow) -> TrialRecord:
+    return TrialRecord(
+        proposal=_proposal(row),
+        outcome=_outcome(row),
+        value=row.value,
+        epochs=row.epochs,
+        error=row.error,
+        started=row.started,
+        ended=row.ended,
+        mlflow_run_id=row.mlflow_run_id,
+    )

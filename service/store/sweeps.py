@@ -1,0 +1,130 @@
+"""The sweeps of a store: made, found and listed."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.records import MlflowPlace, Status, SweepRecord
+from service.store.codec import to_json
+from service.store.database import Database
+from service.store.tables import SweepRow, TrialRow
+from sweeps.errors import UserError
+
+# Base 32 without what is read wrongly from a screen (0 and o, 1 and l); 40 bits are enough for one store.
+_ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
+_LENGTH = 8
+
+
+class Sweeps(Database):
+    """Queries over whole sweeps."""
+
+    def create_sweep(self, *, name: str, task: str, spec: Mapping[str, Any], total_trials: int) -> str:
+        """Adds a QUEUED sweep and returns its id. Raises UserError for a spec that JSON cannot hold."""
+        storable_spec = to_json(spec)
+        sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+        with self.write() as session:
+            session.add(
+                SweepRow(
+                    id=sweep_id,
+                    name=name,
+                    task=task,
+                    status=Status.QUEUED,
+                    spec=storable_spec,
+                    created=datetime.now(UTC),
+                    cancel_requested=False,
+                    total_trials=total_trials,
+                )
+            )
+        return sweep_id
+
+    def resolve(self, ref: str) -> str:
+        """The id that `last`, an id or its beginning stands for. Raises UserError if that is not one."""
+        newest = select(SweepRow.id).order_by(SweepRow.position.desc())
+        with self.read() as session:
+            if ref == "last":
+                found = session.scalars(newest.limit(1)).all()
+                if not found:
+                    raise UserError("there is no sweep in this store yet; start one with `lrsweep run FILE`")
+                return found[0]
+            beginning = ref.lower()
+            found = session.scalars(newest.where(SweepRow.id.startswith(beginning, autoescape=True)).limit(5)).all()
+            if not ref or not found:
+                raise unknown_sweep(session, ref)
+            if len(found) > 1:
+                raise UserError(f"'{ref}' is the beginning of more than one sweep: {', '.join(found)}; give more of it")
+            return found[0]
+
+    def sweep(self, sweep_id: str) -> SweepRecord:
+        """One sweep. Raises UserError if there is none of that id."""
+        with self.read() as session:
+            return sweep_record(session, sweep_id)
+
+    def sweeps(self, *, limit: int = 50, offset: int = 0) -> list[SweepRecord]:
+        """The sweeps, newest first."""
+        newest = _SELECT.order_by(SweepRow.position.desc()).limit(limit).offset(offset)
+        with self.read() as session:
+            return [_record(row, ended) for row, ended in session.execute(newest)]
+
+
+_SELECT = select(
+    SweepRow,
+    select(func.count())
+    .where(TrialRow.sweep_id == SweepRow.id, TrialRow.outcome.is_not(None))
+    .correlate(SweepRow)
+    .scalar_subquery(),
+)
+"""Sweeps, each with its number of ended trials, in one query however many there are."""
+
+
+def sweep_record(session: Session, sweep_id: str) -> SweepRecord:
+    """One sweep as the caller's transaction sees it. Raises UserError if there is none of that id."""
+    found = session.execute(_SELECT.where(SweepRow.id == sweep_id)).one_or_none()
+    if found is None:
+        raise unknown_sweep(session, sweep_id)
+    return _record(*found)
+
+
+def locked_sweep(session: Session, sweep_id: str) -> SweepRow:
+    """The row of a sweep, locked until the transaction ends. Raises UserError if there is none."""
+    row = session.scalars(select(SweepRow).where(SweepRow.id == sweep_id).with_for_update()).one_or_none()
+    if row is None:
+        raise unknown_sweep(session, sweep_id)
+    return row
+
+
+def unknown_sweep(session: Session, ref: str) -> UserError:
+    """Says that there is no such sweep, which is nearest, and how to see all."""
+    near = get_close_matches(ref.lower(), session.scalars(select(SweepRow.id)), n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return UserError(f"there is no sweep '{ref}'; {hint}`lrsweep list` shows them all, and `last` is the newest")
+
+
+def _record(row: SweepRow, ended_trials: int) -> SweepRecord:
+    place = None
+    if row.mlflow_tracking_uri and row.mlflow_experiment_id and row.mlflow_run_id:
+        place = MlflowPlace(
+            tracking_uri=row.mlflow_tracking_uri,
+            experiment_id=row.mlflow_experiment_id,
+            run_id=row.mlflow_run_id,
+        )
+    return SweepRecord(
+        id=row.id,
+        name=row.name,
+        task=row.task,
+        status=Status(row.status),
+        spec=row.spec,
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+        error=row.error,
+        cancel_requested=row.cancel_requested,
+        trials=ended_trials,
+        total_trials=row.total_trials,
+        mlflow=place,
+        steps_per_epoch=row.steps_per_epoch,
+    )

@@ -1,0 +1,188 @@
+"""The tables: a sweep, its trials, their reports and curves, its range tests and its picks.
+
+Rows never leave the store. Keys are natural, (sweep, number) and (sweep, number, epoch), so that an epoch is
+recorded and a sweep is read without looking anything up first.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from service.store.columns import Json, UtcDateTime
+
+# SQLite counts up by itself only in a column that is called INTEGER.
+_Counter = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a migration can drop it on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        float: Double(),
+        str: Text(),
+        bytes: LargeBinary(),
+        dict[str, Any]: Json(),
+        list[Any]: Json(),
+    }
+
+
+class SweepRow(Base):
+    """A sweep and its lease: `owner` may work on it until `lease_until`."""
+
+    __tablename__ = "sweeps"
+
+    position: Mapped[int] = mapped_column(_Counter, primary_key=True)
+    """Grows with every sweep: the order of the list, whatever the clocks say."""
+    id: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    task: Mapped[str]
+    status: Mapped[str]
+    spec: Mapped[dict[str, Any]]
+    created: Mapped[datetime]
+    started: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    error: Mapped[str | None]
+    cancel_requested: Mapped[bool]
+    total_trials: Mapped[int]
+    steps_per_epoch: Mapped[int | None]
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    mlflow_tracking_uri: Mapped[str | None]
+    mlflow_experiment_id: Mapped[str | None]
+    mlflow_run_id: Mapped[str | None]
+
+
+class TrialRow(Base):
+    """A proposal and its outcome; `epochs` and `value` follow along while it trains."""
+
+    __tablename__ = "trials"
+    __table_args__ = (
+        PrimaryKeyConstraint("sweep_id", "number"),
+        # The list of sweeps counts the ended trials of each from this index alone.
+        Index(None, "sweep_id", "outcome"),
+    )
+
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    optimizer: Mapped[str]
+    scheduler: Mapped[str]
+    initial_lr: Mapped[float]
+    optimizer_params: Mapped[dict[str, Any]]
+    scheduler_params: Mapped[dict[str, Any]]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    origin: Mapped[str]
+    outcome: Mapped[str | None]
+    value: Mapped[float | None]
+    epochs: Mapped[int]
+    error: Mapped[str | None]
+    started: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    mlflow_run_id: Mapped[str | None]
+
+
+class ReportRow(Base):
+    """An epoch of a trial. `objective` is NULL where it was NaN or missing; infinities are kept."""
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        ForeignKeyConstraint(["sweep_id", "number"], ["trials.sweep_id", "trials.number"], ondelete="CASCADE"),
+        UniqueConstraint("sweep_id", "number", "epoch"),
+        # Whoever follows a sweep asks for its reports after the last id that it saw.
+        Index(None, "sweep_id", "id"),
+        # Without AUTOINCREMENT, SQLite gives the id of a deleted last row out again, and followers miss it.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(_Counter, primary_key=True)
+    sweep_id: Mapped[str]
+    number: Mapped[int]
+    epoch: Mapped[int]
+    step: Mapped[int] = mapped_column(BigInteger)
+    metrics: Mapped[dict[str, Any]]
+    lrs: Mapped[list[Any]]
+    objective: Mapped[float | None]
+    seconds: Mapped[float]
+    at: Mapped[datetime]
+
+
+class CurveRow(Base):
+    """The steps of one epoch of a trial, packed; apart from reports, so that following reports reads none."""
+
+    __tablename__ = "curves"
+    __table_args__ = (
+        PrimaryKeyConstraint("sweep_id", "number", "epoch"),
+        ForeignKeyConstraint(["sweep_id", "number"], ["trials.sweep_id", "trials.number"], ondelete="CASCADE"),
+    )
+
+    sweep_id: Mapped[str]
+    number: Mapped[int]
+    epoch: Mapped[int]
+    last_step: Mapped[int] = mapped_column(BigInteger)
+    losses: Mapped[bytes]
+    lrs: Mapped[bytes]
+
+
+class RangeTestRow(Base):
+    """A range test; `losses` packs all seeds one after another, `lengths` says where each ends."""
+
+    __tablename__ = "range_tests"
+    __table_args__ = (PrimaryKeyConstraint("sweep_id", "optimizer"),)
+
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
+    optimizer: Mapped[str]
+    initial_lr: Mapped[float]
+    low: Mapped[float]
+    high: Mapped[float]
+    trusted: Mapped[bool]
+    reasons: Mapped[list[Any]]
+    seeds: Mapped[list[Any]]
+    lengths: Mapped[list[Any]]
+    lrs: Mapped[bytes]
+    losses: Mapped[bytes]
+    mlflow_run_id: Mapped[str | None]
+
+
+class PickRow(Base):
+    """A recommended initial LR; `position` keeps the order in which the picks were made."""
+
+    __tablename__ = "picks"
+    __table_args__ = (
+        PrimaryKeyConstraint("sweep_id", "position"),
+        UniqueConstraint("sweep_id", "optimizer", "scheduler"),
+    )
+
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    optimizer: Mapped[str]
+    scheduler: Mapped[str]
+    initial_lr: Mapped[float]
+    value: Mapped[float]
+    params: Mapped[dict[str, Any]]
+    trials: Mapped[list[Any]]
+    tried: Mapped[int]
+    low: Mapped[float]
+    high: Mapped[float]
+    notes: Mapped[list[Any]]

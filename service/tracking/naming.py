@@ -1,0 +1,85 @@
+"""What things are called in MLflow: runs, metrics, params - short where columns are narrow, exact where copied."""
+
+import posixpath
+import re
+
+from sweeps.domains import Value
+from sweeps.records import Budget, Proposal
+
+_SHORT = {
+    "none": "constant",
+    "CosineAnnealingLR": "cosine",
+    "CosineAnnealingWarmRestarts": "restarts",
+    "ExponentialLR": "exp",
+    "MultiStepLR": "multistep",
+    "PolynomialLR": "poly",
+    "ReduceLROnPlateau": "plateau",
+    "ConstantLR": "warm const",
+    "OneCycleLR": "1cycle",
+}
+
+
+def short_name(name: str) -> str:
+    """A scheduler or optimizer in few letters; of one named by path, its class.
+
+    >>> short_name("CosineAnnealingLR"), short_name("StepLR"), short_name("my.package:Warmup")
+    ('cosine', 'step', 'Warmup')
+    """
+    if name in _SHORT:
+        return _SHORT[name]
+    last = name.rpartition(":")[2]
+    return last.removesuffix("LR").lower() if last.endswith("LR") and last == name else last
+
+
+def run_name(proposal: Proposal, *, seeds: int) -> str:
+    """The name of a trial's run; the seed only where there are several.
+
+    >>> run_name(Proposal(number=3, optimizer="SGD", scheduler="none", initial_lr=0.0064, seed=1), seeds=2)
+    'SGD constant 6.4e-03 s1'
+    """
+    name = f"{short_name(proposal.optimizer)} {short_name(proposal.scheduler)} {proposal.initial_lr:.1e}"
+    return f"{name} s{proposal.seed}" if seeds > 1 else name
+
+
+def trial_params(proposal: Proposal, budget: str) -> dict[str, str]:
+    """The params of a trial's run: exact, so that what is copied trains the same.
+
+    >>> trial_params(Proposal(number=0, optimizer="SGD", scheduler="StepLR", initial_lr=0.1, seed=0,
+    ...     optimizer_params={"momentum": 0.9}, scheduler_params={"step_size": 3}), "10 epochs")["SGD.momentum"]
+    '0.9'
+    """
+    return {
+        "optimizer": proposal.optimizer,
+        "scheduler": proposal.scheduler,
+        "initial_lr": repr(proposal.initial_lr),
+        "seed": str(proposal.seed),
+        "budget": budget,
+        **{key_name(key): value_text(value) for key, value in proposal.params.items()},
+    }
+
+
+def value_text(value: Value) -> str:
+    """A hyperparameter as text: text stays as it is, numbers are exact.
+
+    >>> value_text((0.9, 0.999)), value_text("rel"), value_text(1e-05)
+    ('(0.9, 0.999)', 'rel', '1e-05')
+    """
+    return value if isinstance(value, str) else repr(value)
+
+
+def budget_text(budget: Budget) -> str:
+    """A budget as people say it.
+
+    >>> budget_text(Budget(epochs=10))
+    '10 epochs'
+    """
+    return f"{budget.epochs} epochs" if budget.epochs is not None else f"{budget.steps} steps"
+
+
+def key_name(name: str) -> str:
+    """A metric's or param's name that MLflow accepts: what a task calls its own metric must not stop the tracking.
+
+    >>> key_name("val/acc@5"), key_name("/a//b"), key_name("val/loss")
+    ('val/acc_5', 'a/b', 'val/loss')
+    """
+    return posixpath.normpath(re.sub(r"[^\w. :/-]", "_", name).replace("..", "_").strip("/") or "_")[:250]

@@ -1,0 +1,172 @@
+"""The notes of runs, in Markdown: the answer first, then the table, then the pictures."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from service.records import Status, SweepRecord, TrialRecord
+from service.tracking.naming import value_text
+from sweeps.domains import Value
+from sweeps.objective import Objective
+from sweeps.records import Outcome, Pick, RangeTest
+from sweeps.spec import SweepSpec
+
+RANGE_TESTS = "Range tests"
+"""The caption of the picture that belongs under the table of range tests."""
+
+_LIMIT = 8000
+"""Characters of a note: what MLflow takes."""
+
+_GAP = "&ensp;"
+"""MLflow shows tables without any space between their columns."""
+
+
+def sweep_note(
+    sweep: SweepRecord,
+    spec: SweepSpec,
+    trials: Sequence[TrialRecord],
+    picks: Sequence[Pick],
+    tests: Sequence[RangeTest],
+    *,
+    link: Callable[[int], str],
+    pictures: Mapping[str, str],
+) -> str:
+    """The parent run's note. `link` gives the address of a trial's run, `pictures` addresses by caption.
+
+    What is too long for MLflow loses rows of its table, which picks.csv has in full.
+    """
+    shown = [_picture(caption, address) for caption, address in pictures.items() if caption != RANGE_TESTS]
+    range_tests = [_range_test_table(tests), _picture("", pictures.get(RANGE_TESTS, ""))]
+    for rows in (len(picks), 30, 15, 5):
+        table = _pick_table(picks[:rows], spec, link, more=len(picks) - rows)
+        parts = [_answer(sweep, spec, trials, picks), _progress(sweep, trials), table, *shown, *range_tests]
+        text = "\n\n".join(filter(None, parts))
+        if len(text) <= _LIMIT:
+            break
+    return text
+
+
+def _picture(caption: str, address: str) -> str:
+    heading = f"### {caption}\n\n" if caption else ""
+    return f"{heading}![{caption}]({address})" if address else ""
+
+
+def _answer(sweep: SweepRecord, spec: SweepSpec, trials: Sequence[TrialRecord], picks: Sequence[Pick]) -> str:
+    if picks:
+        best = picks[0]
+        return f"## Best initial LR: {best.initial_lr:.3g}\n\n{_sentence(best, spec)}"
+    valued = [trial for trial in trials if trial.value is not None and trial.outcome is not Outcome.FAILED]
+    if sweep.status.ended or not valued:
+        return "## No initial LR to recommend" + (" yet" if not sweep.status.ended else "")
+    best_so_far = valued[0]
+    for trial in valued:
+        if spec.objective.better(trial.value or 0.0, best_so_far.value or 0.0):
+            best_so_far = trial
+    proposal = best_so_far.proposal
+    return (
+        f"## Best so far: {proposal.initial_lr:.3g}\n\n**{proposal.optimizer}** with **{proposal.scheduler}**, "
+        f"{spec.objective.metric} {best_so_far.value:.4g} (trial {proposal.number})"
+    )
+
+
+def _sentence(pick: Pick, spec: SweepSpec) -> str:
+    params = _params_text(pick.params)
+    return (
+        f"**{pick.optimizer}** with **{pick.scheduler}**{f' ({params})' if params else ''}: "
+        f"{spec.objective.metric} **{pick.value:.4g}**"
+        + (f", the mean of {len(pick.trials)} seeds" if len(pick.trials) > 1 else "")
+        + f". LRs from {pick.low:.2g} to {pick.high:.2g} did as well within 5 %."
+        + "".join(f"\n\n> {note}" for note in pick.notes)
+    )
+
+
+def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
+    counts = outcome_counts(trials)
+    head = {
+        Status.QUEUED: "Waiting to run",
+        Status.RUNNING: f"Running: {sweep.trials} of {sweep.total_trials} trials have ended",
+        Status.INTERRUPTED: f"Interrupted after {sweep.trials} of {sweep.total_trials} trials; it can be resumed",
+        Status.DONE: f"{sweep.trials} trials",
+        Status.FAILED: f"**Failed** after {sweep.trials} of {sweep.total_trials} trials",
+        Status.CANCELLED: f"Cancelled after {sweep.trials} of {sweep.total_trials} trials",
+    }[sweep.status]
+    error = f"\n\n```\n{sweep.error[-1500:]}\n```" if sweep.error else ""
+    return f"{head}{': ' if counts else '.'}{counts}{'.' if counts else ''}{error}"
+
+
+def outcome_counts(trials: Sequence[TrialRecord]) -> str:
+    """How many trials ended how, most frequent first: `20 complete, 3 pruned`."""
+    counts = Counter(trial.outcome for trial in trials if trial.outcome is not None)
+    return ", ".join(f"{count} {outcome.value.lower()}" for outcome, count in counts.most_common())
+
+
+def _pick_table(picks: Sequence[Pick], spec: SweepSpec, link: Callable[[int], str], *, more: int) -> str:
+    if not picks:
+        return ""
+    head = ("optimizer", "scheduler", "initial LR", spec.objective.metric, "LRs as good", "with", "trials", "tried")
+    rows = ["### Best initial LR of each optimizer and scheduler", "", *_head(head)]
+    for pick in picks:
+        trials = ", ".join(f"[{number}]({link(number)})" for number in pick.trials[:4])
+        rows.append(
+            _row(
+                pick.optimizer,
+                pick.scheduler,
+                f"**{pick.initial_lr:.3g}**",
+                f"{pick.value:.4g}",
+                f"{pick.low:.2g} to {pick.high:.2g}",
+                _params_text(pick.params),
+                trials,
+                str(pick.tried),
+            )
+        )
+    if more > 0:
+        rows.append(f"\n{more} more in picks.csv, among the artifacts.")
+    return "\n".join(rows)
+
+
+def _range_test_table(tests: Sequence[RangeTest]) -> str:
+    if not tests:
+        return ""
+    rows = [f"### {RANGE_TESTS}", "", *_head(("optimizer", "suggests", "searched", ""))]
+    for test in tests:
+        doubt = "" if test.trusted else "not trusted: " + _cell("; ".join(test.reasons))
+        rows.append(_row(test.optimizer, f"{test.initial_lr:.2g}", f"{test.low:.2g} to {test.high:.2g}", doubt))
+    return "\n".join(rows)
+
+
+def _head(names: Sequence[str]) -> tuple[str, str]:
+    return _row(*names), "|" + ":---|" * len(names)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell + _GAP for cell in cells) + " |"
+
+
+def trial_note(trial: TrialRecord, outcome: Outcome, objective: Objective) -> str:
+    """A trial's note: how it ended, with what, and the end of its traceback if it failed."""
+    value = f"{objective.metric} {trial.value:.4g}" if trial.value is not None else "no value"
+    text = f"**{outcome.value}** ({outcome.sentence}): {value} after {_count(trial.epochs, 'epoch')}."
+    return f"{text}\n\n```\n{trial.error[-3000:].strip()}\n```" if trial.error else text
+
+
+def range_test_note(test: RangeTest, picture: str) -> str:
+    """A range test's note: the pick, the bounds, and whether to trust them."""
+    bounds = f"searched from {test.low:.2g} to {test.high:.2g}"
+    if test.trusted:
+        return f"**{test.optimizer}: start at {test.initial_lr:.2g}**, {bounds}. Curve: {picture}."
+    return f"**Not trusted**: {'; '.join(test.reasons)}. The catalogue's LRs are {bounds}. Curve: {picture}."
+
+
+def _params_text(params: Mapping[str, Value]) -> str:
+    return _cell(", ".join(f"{key.rpartition('.')[2]} {_short(value)}" for key, value in params.items()))
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else value_text(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

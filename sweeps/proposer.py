@@ -1,0 +1,293 @@
+"""Proposes trials: Optuna's ask and tell, in memory, the same for the same spec, seed and history.
+
+Which result is known when is fixed by trial numbers, not by the clock: proposal n, and every judgement of trial
+n at a rung, know the results of the trials numbered up to n - window and of no other. So a sweep on many workers
+proposes the same twice, whichever worker was quicker (docs/decisions/0002-reproducible-search.md).
+"""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value
+from sweeps.errors import UserError
+from sweeps.records import Outcome, Proposal, TrialResult
+from sweeps.space import Point, SearchSpace
+from sweeps.spec import PrunerSpec, SweepSpec
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+_STUDY = "lrsweep"
+"""Hyperband deals trials to brackets by the study's name, so it must not change."""
+
+
+class _HorizonStorage(InMemoryStorage):
+    """An in-memory study in which a judge sees only trials below a number."""
+
+    horizon: int | None = None
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        # TPE notes for a running trial also values of parameters that the trial turned out not to have, and
+        # then avoids those; the store does not know them, so a rebuilt study would propose something else.
+        if not key.startswith("tpe:relative_params"):
+            super().set_trial_system_attr(trial_id, key, value)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        trials = super().get_all_trials(study_id, deepcopy, states)
+        if self.horizon is None:
+            return trials
+        return [trial for trial in trials if trial.number < self.horizon]
+
+
+class _WholeSpaceQMC(QMCSampler):
+    """Spreads points over every dimension at once, also over those that a point then does not use."""
+
+    def __init__(self, space: dict[str, BaseDistribution], seed: int, number: int):
+        super().__init__(scramble=True, seed=seed, warn_independent_sampling=False)
+        self._space, self._number = space, number
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._space
+
+    def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
+        # Optuna counts the points that it has drawn, which a rebuilt study has not; the number says the same.
+        return self._number
+
+
+class OptunaProposer:
+    """A Proposer over an Optuna study that is never stored: the store's history rebuilds it."""
+
+    def __init__(self, spec: SweepSpec, space: SearchSpace, starts: Sequence[Point], epochs: int):
+        self._spec, self._space, self._starts = spec, space, starts
+        self._total = min(spec.trials, len(starts)) if spec.sampler.name == "grid" else spec.trials
+        self._window = spec.sampler.window or 2 * spec.workers.count
+        self._learns = spec.sampler.name in ("tpe", "cma-es") or spec.pruner.name != "none"
+        self._storage = _HorizonStorage()
+        with _quiet():
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=_STUDY,
+                direction=spec.objective.direction,
+                pruner=_pruner(spec.pruner, epochs),
+            )
+        self._sampler_of = _samplers(spec, space)
+        self._trials: list[optuna.Trial] = []
+        self._proposals: list[Proposal] = []
+        self._results: dict[int, TrialResult] = {}
+        self._applied = 0
+        self._verdicts: dict[tuple[int, int], bool] = {}
+
+    @property
+    def exhausted(self) -> bool:
+        return len(self._proposals) >= self._total * len(self._spec.seeds)
+
+    def ask(self) -> Proposal | None:
+        if self.exhausted or not self._knows_enough():
+            return None
+        number, repeat = len(self._proposals), len(self._proposals) % len(self._spec.seeds)
+        if repeat:
+            return self._ask(_point(self._proposals[-1]), origin="repeat")
+        config = number // len(self._spec.seeds)
+        if config < len(self._starts):
+            return self._ask(self._starts[config], origin="start")
+        return self._ask(None, origin="sampler")
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        if (number, epoch) in self._verdicts:
+            return self._verdicts[number, epoch]
+        trial = self._trials[number]
+        trial.report(value, epoch)
+        self._storage.horizon = max(0, number - self._window + 1)
+        try:
+            self._verdicts[number, epoch] = trial.should_prune()
+        finally:
+            self._storage.horizon = None
+        return self._verdicts[number, epoch]
+
+    def tell(self, result: TrialResult) -> None:
+        self._results[result.proposal.number] = result
+
+    def replay(self, history: Sequence[TrialResult]) -> None:
+        for result in history:
+            if result.outcome is not None:
+                self.tell(result)
+        for result in history:
+            self._repeat(result.proposal)
+            for epoch in range(1, len(result.objectives) + 1):
+                value = self._spec.objective.of(result.objectives[:epoch])
+                if value is not None:
+                    self.report(result.proposal.number, epoch, value)
+
+    def _repeat(self, proposal: Proposal) -> None:
+        """Makes a proposal again. CMA-ES learns only from what it drew itself, so it must draw it again."""
+        redraw = self._spec.sampler.name == "cma-es" and proposal.origin == "sampler"
+        if self._ask(None if redraw else _point(proposal), origin=proposal.origin) != proposal:
+            raise UserError(
+                f"trial {proposal.number} cannot be proposed again as it was: another version of Optuna or of the "
+                "spec made this sweep; start a new sweep, with its best configurations as `starts`"
+            )
+
+    def export(self, storage_url: str, name: str) -> None:
+        """Writes all that was learned as an Optuna study, for optuna-dashboard and Optuna's own analyses."""
+        for number in range(self._applied, len(self._trials)):
+            if number in self._results:
+                self._apply(number)
+        with _quiet():
+            study = optuna.create_study(storage=storage_url, study_name=name, direction=self._spec.objective.direction)
+            study.add_trials(self._study.get_trials())
+
+    def _knows_enough(self) -> bool:
+        if not self._learns:
+            return True
+        return all(number in self._results for number in range(len(self._proposals) - self._window + 1))
+
+    def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
+        number = len(self._proposals)
+        while self._learns and self._applied <= number - self._window:
+            self._apply(self._applied)
+            self._applied += 1
+        with _quiet():
+            self._study.sampler = self._sampler_of(number)
+            if fixed is not None:
+                self._study.enqueue_trial(dict(fixed))
+            trial = self._study.ask()
+            proposal = self._suggest(trial, number, origin)
+        self._trials.append(trial)
+        self._proposals.append(proposal)
+        return proposal
+
+    def _suggest(self, trial: optuna.Trial, number: int, origin: str) -> Proposal:
+        optimizer = str(_suggest(trial, "optimizer", Choice(values=tuple(self._space.optimizers))))
+        scheduler = str(_suggest(trial, "scheduler", Choice(values=tuple(self._space.schedulers))))
+        params = _suggest_all(trial, optimizer, self._space.optimizers[optimizer])
+        return Proposal(
+            number=number,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            initial_lr=float(params.pop("lr")),  # type: ignore[arg-type]
+            optimizer_params=params,
+            scheduler_params=_suggest_all(trial, scheduler, self._space.schedulers[scheduler]),
+            seed=self._spec.seeds[number % len(self._spec.seeds)],
+            origin=origin,
+        )
+
+    def _apply(self, number: int) -> None:
+        """Tells Optuna one result. Divergence is a bad result; failures and cancellations say nothing."""
+        result = self._results[number]
+        trial = self._trials[number]
+        match result.outcome:
+            case Outcome.COMPLETE if result.value is not None:
+                self._study.tell(trial, result.value)
+            case Outcome.DIVERGED:
+                self._study.tell(trial, self._spec.objective.worst)
+            case Outcome.PRUNED:
+                self._study.tell(trial, state=TrialState.PRUNED)
+            case _:
+                self._study.tell(trial, state=TrialState.FAIL)
+
+
+def _point(proposal: Proposal) -> Point:
+    return {
+        "optimizer": proposal.optimizer,
+        "scheduler": proposal.scheduler,
+        f"{proposal.optimizer}.lr": proposal.initial_lr,
+        **{name: _label(value) for name, value in proposal.params.items()},
+    }
+
+
+def _suggest_all(trial: optuna.Trial, owner: str, domains: Domains) -> dict[str, Value]:
+    return {name: _suggest(trial, f"{owner}.{name}", domain) for name, domain in domains.items()}
+
+
+def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:
+    match domain:
+        case Fixed(value=value):
+            return value
+        case Choice(values=values):
+            labels = {_label(value): value for value in values}
+            return labels[trial.suggest_categorical(name, list(labels))]
+        case Range(integer=True):
+            return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log)
+        case Range():
+            return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+
+
+def _label(value: Value) -> Any:
+    """Optuna's categories are scalars; pairs and milestones go by their text."""
+    return str(value) if isinstance(value, tuple) else value
+
+
+def _distribution(domain: Choice | Range) -> BaseDistribution:
+    if isinstance(domain, Choice):
+        return CategoricalDistribution([_label(value) for value in domain.values])
+    if domain.integer:
+        return IntDistribution(int(domain.low), int(domain.high), log=domain.log)
+    return FloatDistribution(domain.low, domain.high, log=domain.log)
+
+
+def _samplers(spec: SweepSpec, space: SearchSpace) -> Callable[[int], BaseSampler]:
+    """Makes the sampler of one ask from the number asked for."""
+    flat = {name: _distribution(domain) for name, domain in space.flat().items() if not isinstance(domain, Fixed)}
+    table: Mapping[str, Callable[[int], BaseSampler]] = {
+        # A conditional space needs multivariate and group, or TPE samples every parameter alone.
+        "tpe": lambda number: TPESampler(
+            n_startup_trials=spec.sampler.startup_trials,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+            seed=_derive(spec.seed, number),
+        ),
+        # One sequence for the whole sweep: only the place in it changes from ask to ask.
+        "quasi-random": lambda number: _WholeSpaceQMC(flat, spec.seed, number),
+        "random": lambda number: RandomSampler(seed=_derive(spec.seed, number)),
+        # Every point of a grid is a starting point, so that nothing is left to sample.
+        "grid": lambda number: RandomSampler(seed=spec.seed),
+        "cma-es": lambda number: CmaEsSampler(
+            n_startup_trials=spec.sampler.startup_trials,
+            warn_independent_sampling=False,
+            seed=_derive(spec.seed, number),
+        ),
+    }
+    return table[spec.sampler.name]
+
+
+def _pruner(pruner: PrunerSpec, epochs: int) -> BasePruner:
+    match pruner.name:
+        case "asha":
+            return SuccessiveHalvingPruner(min_resource=pruner.first_rung, reduction_factor=pruner.reduction_factor)
+        case "hyperband":
+            return HyperbandPruner(
+                min_resource=pruner.first_rung, max_resource=epochs, reduction_factor=pruner.reduction_factor
+            )
+        case "median":
+            return MedianPruner(
+                n_startup_trials=pruner.startup_trials,
+                n_warmup_steps=pruner.first_rung,
+                interval_steps=pruner.first_rung,
+            )
+        case "none":
+            return NopPruner()
+
+
+def _derive(seed: int, number: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - reads as the context manager that it is
+    """Keeps Optuna's warnings about its own experimental options from the user, who did not choose them."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return entered

@@ -1,0 +1,84 @@
+"""The first phase of a sweep: range tests of all optimizers and seeds at once."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sweeps.failures import SweepFailed, last_line
+from sweeps.jobs import range_test_jobs, range_tested
+from sweeps.ports import Recorder, Runner
+from sweeps.rangetest import ramp_lrs, read_range_test
+from sweeps.records import Ended, Event, Job, Lost, RangeTest, Report, Stop
+from sweeps.spec import SweepSpec
+
+
+@dataclass(slots=True)
+class _Ramp:
+    """One seed's job and what came of it."""
+
+    job: Job
+    losses: list[float] = field(default_factory=list)
+    error: str | None = None
+    over: bool = False
+
+
+class RangePhase:
+    """Range tests of one sweep: dispatches a ramp for every optimizer and seed, reads each optimizer's curves."""
+
+    def __init__(self, spec: SweepSpec, runner: Runner, recorder: Recorder, known: Sequence[RangeTest]):
+        self._runner, self._recorder = runner, recorder
+        done = {test.optimizer for test in known}
+        self._ramps = {
+            optimizer.name: [_Ramp(job) for job in range_test_jobs(spec, optimizer)]
+            for optimizer in range_tested(spec)
+            if optimizer.name not in done
+        }
+        self._by_key = {ramp.job.key: ramp for ramps in self._ramps.values() for ramp in ramps}
+        self._queue = [ramp.job for ramp in self._by_key.values()]
+        self._tests = list(known)
+
+    def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | None:
+        """All range tests of the sweep; None if told to stop meanwhile (those that were over are recorded).
+
+        Raises SweepFailed if one fails on every seed in the same way.
+        """
+        while self._ramps:
+            if wanted() is not None:
+                return None
+            while self._queue and self._runner.has_room():
+                self._runner.submit(self._queue.pop(0))
+            for event in self._runner.events(tick):
+                self._take(event)
+            for name in [name for name, ramps in self._ramps.items() if all(ramp.over for ramp in ramps)]:
+                self._tests.append(_read(self._ramps.pop(name)))
+                self._recorder.range_tested(self._tests[-1])
+        return self._tests
+
+    def _take(self, event: Event) -> None:
+        ramp = self._by_key[event.key]
+        match event:
+            case Report():
+                ramp.losses += event.step_losses
+            case Lost():
+                ramp.error, ramp.over = event.reason, True
+            case Ended():
+                ramp.error, ramp.over = event.error, True
+
+
+def _read(ramps: Sequence[_Ramp]) -> RangeTest:
+    first = ramps[0].job
+    errors = [ramp.error for ramp in ramps if ramp.error]
+    if len(errors) == len(ramps) and len(set(map(last_line, errors))) == 1:
+        raise SweepFailed(f"the range test of {first.optimizer} failed on every seed:\n{errors[0]}")
+    assert first.ramp is not None
+    return read_range_test(
+        first.optimizer,
+        seeds=[ramp.job.seed for ramp in ramps],
+        lrs=ramp_lrs(first.ramp),
+        losses=[_finite_part(ramp.losses) for ramp in ramps],
+    )
+
+
+def _finite_part(losses: Sequence[float]) -> list[float]:
+    end = next((step for step, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+    return list(losses[:end])

@@ -1,0 +1,143 @@
+"""The parts with a notation of their own: task, name, objective, seeds, timeout."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sweeps.builtin import BUILTIN_TASKS
+from sweeps.catalogue import Param
+from sweeps.objective import Objective
+from sweeps.spec import TaskSpec
+from sweeps.specfile.node import Node, is_none, is_number, shown
+
+SEED = Param(kind="int", low=0, high=2**32 - 1)
+"""What every generator that a sweep seeds (NumPy's among them) can take."""
+
+_SEED_COUNT = Param(kind="int", low=1, high=1000)
+_DEEPEST = 20
+_MAXIMIZED = frozenset(
+    "acc acc1 acc5 accuracy auc auroc auprc ap map f1 fbeta precision recall sensitivity specificity iou miou "
+    "dice jaccard r2 mcc kappa bleu rouge psnr ssim score top1 top5".split()
+)
+_OBJECTIVE = {
+    "direction": Param(kind="text", choices=("minimize", "maximize")),
+    "value": Param(kind="text", choices=("last", "best")),
+}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def read_task(node: Node, check: Callable[[str], str | None]) -> TaskSpec | None:
+    """The task: a reference, or a mapping of `use` and the task's own arguments."""
+    before = len(node.found)
+    use = node.at("use") if isinstance(node.value, dict) else node
+    if not isinstance(use.value, str) or not use.value.strip():
+        use.refuse(
+            "must be a built-in task, module:attribute or path/to/file.py:attribute, "
+            f"or a mapping of use and the task's arguments, got {shown(use.value)}"
+        )
+        return None
+    mistake = check(use.value)
+    if mistake is not None:
+        use.refuse(mistake)
+    args = {key: value for key, value in node.value.items() if key != "use"} if isinstance(node.value, dict) else {}
+    for key in args:
+        _require_plain(node.at(key))
+        if not isinstance(key, str):
+            node.refuse(f"names must be text, got {shown(key)}: put it in quotes")
+    if len(node.found) == before and use.value in BUILTIN_TASKS:
+        for problem in BUILTIN_TASKS[use.value].mistakes(args):
+            node.at(problem.path).refuse(problem.message)
+    return TaskSpec(use=use.value, args=args) if len(node.found) == before else None
+
+
+def _require_plain(node: Node, depth: int = 0) -> None:
+    """Refuses what JSON cannot hold: arguments go through the store to workers elsewhere."""
+    match node.value:
+        case (list() | dict()) if depth >= _DEEPEST:
+            node.refuse(f"goes more than {_DEEPEST} levels deep")
+        case list() as items:
+            for index in range(len(items)):
+                _require_plain(node.at(index), depth + 1)
+        case dict() as entries:
+            for key in entries:
+                if not isinstance(key, str):
+                    node.refuse(f"names must be text, got {shown(key)}: put it in quotes")
+                _require_plain(node.at(key), depth + 1)
+        case None | bool() | str():
+            pass
+        case number if is_number(number):
+            pass
+        case other:
+            node.refuse(f"must be text, a finite number, true, false, a list or a mapping, got {shown(other)}")
+
+
+def read_name(node: Node, task: TaskSpec | None) -> str:
+    """The sweep's name; the task's where none is given.
+
+    >>> read_name(Node(), TaskSpec(use="my/bank notes.py:Banknotes"))
+    'Banknotes'
+    """
+    if node.value is None:
+        return task.use.rpartition(":")[2] if task is not None else ""
+    if isinstance(node.value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", node.value):
+        return node.value
+    node.refuse(
+        "must be text of letters, digits, - _ and . that begins with a letter or digit, 100 at most, "
+        f"got {shown(node.value)}"
+    )
+    return ""
+
+
+def guessed_direction(metric: str) -> str:
+    """The way in which a metric of that name gets better.
+
+    >>> guessed_direction("val/accuracy"), guessed_direction("val/macro_F1"), guessed_direction("val/loss")
+    ('maximize', 'maximize', 'minimize')
+    """
+    words = re.split(r"[^a-z0-9]+", metric.lower())
+    return "maximize" if words[-1] in _MAXIMIZED else "minimize"
+
+
+def read_objective(node: Node) -> Objective | None:
+    """The objective: a metric's name, or a mapping; the direction follows from the name unless it is given."""
+    before = len(node.found)
+    is_mapping = isinstance(node.value, dict)
+    fields = node.fields(("metric", *_OBJECTIVE)) if is_mapping else {"metric": node}
+    metric: object = Objective().metric
+    if "metric" in fields:
+        metric = fields["metric"].value
+        if not isinstance(metric, str) or not metric.strip():
+            fields["metric"].refuse(f"must be the name of a metric, such as val/loss, got {shown(metric)}")
+    settings: dict[str, Any] = {key: fields[key].read(param) for key, param in _OBJECTIVE.items() if key in fields}
+    if len(node.found) > before:
+        return None
+    return Objective(**{"metric": metric, "direction": guessed_direction(str(metric)), **settings})
+
+
+def read_seeds(node: Node) -> tuple[int, ...]:
+    """The seeds that each configuration is trained with: a count (0, 1, ...) or the seeds themselves."""
+    if not isinstance(node.value, list):
+        count = node.read(_SEED_COUNT, ", or a list of distinct seeds")
+        return tuple(range(count)) if isinstance(count, int) else ()
+    seeds: list[int] = []
+    for place in node.items("[0, 1, 2]"):
+        seed = place.read(SEED)
+        if seed in seeds:
+            place.refuse(f"seed {seed} stands in the list twice; drop one")
+        if isinstance(seed, int):
+            seeds.append(seed)
+    return tuple(seeds)
+
+
+def read_timeout(node: Node) -> float | None:
+    """The timeout in seconds, from seconds or a text such as 90s, 10m, 1h30m; None for none."""
+    if is_none(node.value):
+        return None
+    value = node.value
+    if isinstance(value, str) and re.fullmatch(r"(\d+(\.\d+)?[smhd])+", value.replace(" ", "")):
+        parts = re.findall(r"([\d.]+)([smhd])", value.replace(" ", ""))
+        value = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if is_number(value) and value > 0:
+        return float(value)
+    node.refuse(f"must be seconds above 0, or a text such as 90s, 10m or 2h, got {shown(node.value)}")
+    return None

@@ -1,0 +1,91 @@
+"""Fixtures for every package: a real PostgreSQL, and a store on each database."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from glob import glob
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.store import Store
+
+
+def missing(what: str) -> None:
+    """Skips a test that needs what this machine lacks; fails it in CI, which must have everything."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL, up to the database's name, of a PostgreSQL of this session's own on a free loopback port."""
+    binaries = shutil.which("initdb") or next(iter(sorted(glob("/usr/lib/postgresql/*/bin/initdb"))), None)
+    if binaries is None:
+        missing("PostgreSQL's binaries are not installed (Debian: apt-get install postgresql)")
+    binaries = Path(binaries).resolve().parent
+    folder = Path(tempfile.mkdtemp(prefix="lrsweep-postgres-"))
+    as_user: dict[str, object] = {}
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root.
+        user = pwd.getpwnam("postgres")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+    def postgres(command: str, *args: str) -> None:
+        done = subprocess.run(
+            [binaries / command, "-D", folder / "data", *args],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            **as_user,
+        )
+        assert done.returncode == 0, f"{command} failed: {done.stderr}"
+
+    try:
+        postgres("initdb", "--username=lrsweep", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        postgres("pg_ctl", "start", "--wait", f"--log={folder / 'log'}", f"--options={options}")
+        try:
+            yield f"postgresql://lrsweep@127.0.0.1:{port}"
+        finally:
+            postgres("pg_ctl", "stop", "--mode=immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield f"{postgres_server}/{name}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on each of the two kinds in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'lrsweep.db'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store, on each of the two kinds of database in turn."""
+    with Store.open(store_url, upgrade=True) as store:
+        yield store

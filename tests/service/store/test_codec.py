@@ -1,0 +1,55 @@
+"""Whatever is stored comes back the same."""
+
+import json
+import math
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.store.codec import from_json, pack, storable, to_json, unpack
+from sweeps.errors import UserError
+
+
+def bits(series: tuple[float, ...] | list[float]) -> list[bytes]:
+    return [struct.pack("<d", value) for value in series]
+
+
+@given(st.lists(st.floats()))
+def test_a_series_comes_back_bit_for_bit(series: list[float]) -> None:
+    assert bits(unpack(pack(series))) == bits(series)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+)
+
+
+@given(plain)
+def test_plain_values_come_back_through_strict_json(value: object) -> None:
+    assert from_json(json.loads(json.dumps(to_json(value), allow_nan=False))) == value
+
+
+def test_text_that_looks_like_nan_stays_text_and_nan_stays_a_number() -> None:
+    back = from_json(to_json({"text": "nan", "number": math.nan}))
+    assert back["text"] == "nan"
+    assert math.isnan(back["number"])
+
+
+def test_encoding_twice_changes_nothing() -> None:
+    once = to_json({"a": [math.inf]})
+    assert to_json(once) == once
+
+
+def test_what_json_cannot_hold_is_refused_with_its_place() -> None:
+    with pytest.raises(UserError, match=r"task\.args\.sizes\[1\]: .*\(complex\) cannot be stored"):
+        to_json({"task": {"args": {"sizes": [1, 2j]}}})
+    with pytest.raises(UserError, match="task: the key 0 cannot be stored; keys must be text"):
+        to_json({"task": {0: "cat"}})
+
+
+@given(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])))
+def test_ordinary_text_is_stored_as_it_is(text: str) -> None:
+    assert storable(text) == text

@@ -1,0 +1,129 @@
+"""Tables come from migrations, and from nothing else."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from migrations.config import config
+from service.store import Store, upgrade
+from service.store.engine import connect, parse, writing
+from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
+from sweeps.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def alembic(url: str) -> Iterator[Config]:
+    engine = connect(parse(url), foreign_keys=False)
+    with writing(engine).begin() as connection:
+        yield config(connection)
+    engine.dispose()
+
+
+def run_sql(url: str, statement: str) -> None:
+    engine = create_engine(parse(url))
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_the_code_knows_every_revision_in_order() -> None:
+    script = ScriptDirectory(str(ROOT / "migrations"))
+    assert [revision.revision for revision in script.walk_revisions()][::-1] == list(REVISIONS)
+    assert script.get_heads() == [HEAD]
+
+
+def test_the_models_and_the_migrations_agree(store_url: str) -> None:
+    assert upgrade(store_url) is None
+    with alembic(store_url) as configuration:
+        command.check(configuration)
+    assert upgrade(store_url) == HEAD
+
+
+def test_down_to_nothing_and_up_again(store_url: str) -> None:
+    upgrade(store_url)
+    with alembic(store_url) as configuration:
+        command.downgrade(configuration, "base")
+    engine = create_engine(parse(store_url))
+    assert inspect(engine).get_table_names() == [VERSION_TABLE]
+    engine.dispose()
+    with Store.open(store_url, upgrade=True) as store:
+        assert store.sweeps() == []
+
+
+def test_a_store_of_a_newer_version_is_refused_untouched(store_url: str) -> None:
+    Store.open(store_url, upgrade=True).close()
+    run_sql(store_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    file = Path(store_url.removeprefix("sqlite:///"))
+    before = file.read_bytes() if file.exists() else None
+    for call in (upgrade, Store.open, lambda url: Store.open(url, upgrade=True)):
+        with pytest.raises(
+            UserError, match=r"was made by a newer lrsweep .*9999.*: upgrade lrsweep.*nothing was changed"
+        ):
+            call(store_url)
+    assert (file.read_bytes() if file.exists() else None) == before
+
+
+def test_a_local_store_makes_its_tables_itself_unless_told_not_to(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/lrsweep.db"
+    with pytest.raises(UserError, match="run `lrsweep db upgrade`"):
+        Store.open(url, upgrade=False)
+    Store.open(url).close()
+    Store.open(url, upgrade=False).close()
+
+
+@pytest.mark.postgres
+def test_a_shared_server_is_left_to_its_administrator(postgres_url: str) -> None:
+    with pytest.raises(UserError, match="run `lrsweep db upgrade`"):
+        Store.open(postgres_url)
+    upgrade(postgres_url)
+    Store.open(postgres_url).close()
+
+
+@pytest.mark.postgres
+def test_a_shared_database_is_used_unless_names_collide(postgres_url: str) -> None:
+    run_sql(postgres_url, "CREATE TABLE customers (id int)")
+    upgrade(postgres_url)
+    with alembic(postgres_url) as configuration:
+        command.downgrade(configuration, "base")
+    run_sql(postgres_url, "CREATE TABLE trials (id int)")
+    with pytest.raises(UserError, match="belongs to something else: it holds trials"):
+        upgrade(postgres_url)
+
+
+@pytest.mark.postgres
+def test_a_failed_upgrade_leaves_nothing_behind(postgres_url: str) -> None:
+    # An index of that name is in the way of the last statements of the first revision.
+    run_sql(postgres_url, "CREATE TABLE customers (id int)")
+    run_sql(postgres_url, "CREATE INDEX ix_reports_sweep_id_id ON customers (id)")
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == [("customers",)]
+
+
+def test_the_next_revision_is_written_by_one_command(tmp_path: Path) -> None:
+    for package in ("migrations", "service", "sweeps"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    tables = tmp_path / "service" / "store" / "tables.py"
+    tables.write_text(
+        tables.read_text().replace("    name: Mapped[str]\n", "    name: Mapped[str]\n    since: Mapped[datetime]\n", 1)
+    )
+    subprocess.run([sys.executable, "-m", "migrations", "say", "since"], cwd=tmp_path, check=True, capture_output=True)
+    written = (tmp_path / "migrations" / "versions" / f"{len(REVISIONS) + 1:04}_say_since.py").read_text()
+    assert written.startswith('"""say since."""')
+    assert f'down_revision = "{HEAD}"' in written.replace("'", '"')
+    assert "sa.Column('since', sa.DateTime(timezone=True), nullable=False)" in written
+    compile(written, "revision", "exec")

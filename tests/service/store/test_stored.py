@@ -1,0 +1,130 @@
+"""Database files that older versions left behind are read right.
+
+Each revision has its file, made when it was the newest by `python tests/service/store/test_stored.py`.
+"""
+
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service.records import Curve, MlflowPlace, Status
+from service.store import Store
+from service.store.schema import HEAD, REVISIONS
+from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
+
+DATA = Path(__file__).parent / "data"
+
+SPEC = {"name": "stored", "task": "digits-mlp", "optimizers": [{"name": "SGD", "lr": [1e-4, 0.1]}], "timeout": math.inf}
+PROPOSALS = [
+    Proposal(
+        number=number,
+        optimizer="SGD",
+        scheduler="MultiStepLR",
+        initial_lr=0.1 / 3**number,
+        optimizer_params={"momentum": 0.9, "nesterov": True},
+        scheduler_params={"milestones": (2, 4), "gamma": 0.1},
+        seed=7,
+        origin="range test",
+    )
+    for number in range(3)
+]
+REPORTS = [
+    Report(
+        key="trial 0",
+        epoch=epoch,
+        step=2 * epoch,
+        metrics={"val/loss": 0.5 / epoch, "gain": math.inf},
+        lrs=(0.1, 0.01),
+        step_losses=(1.0 / epoch, 0.75 / epoch),
+        step_lrs=(0.1, 0.1),
+        seconds=0.5 * epoch,
+    )
+    for epoch in (1, 2)
+]
+RANGE_TEST = RangeTest(
+    optimizer="SGD",
+    initial_lr=0.1,
+    low=0.01,
+    high=1.0,
+    trusted=False,
+    reasons=("noisy",),
+    seeds=(0, 1),
+    lrs=(0.01, 0.1, 1.0),
+    losses=((2.0, 1.0, 3.0), (2.5,)),
+)
+PICK = Pick(
+    optimizer="SGD",
+    scheduler="MultiStepLR",
+    initial_lr=0.1,
+    value=0.25,
+    params={"MultiStepLR.milestones": (2, 4)},
+    trials=(0,),
+    tried=3,
+    low=0.05,
+    high=0.2,
+    notes=("few trials",),
+)
+PLACE = MlflowPlace(tracking_uri="http://127.0.0.1:5000", experiment_id="1", run_id="parent")
+
+
+def fill(store: Store) -> None:
+    sweep_id = store.create_sweep(name="stored", task="digits-mlp", spec=SPEC, total_trials=3)
+    store.claim(sweep_id, "1@here", 60)
+    recorder = store.recorder(sweep_id)
+    recorder.probed(TaskInfo(steps_per_epoch=2))
+    recorder.range_tested(RANGE_TEST)
+    for proposal in PROPOSALS:
+        recorder.proposed(proposal)
+    for report in REPORTS:
+        recorder.reported(0, report, report.metrics["val/loss"])
+    recorder.ended(0, Ended(key="trial 0", outcome=Outcome.COMPLETE), 0.25)
+    recorder.ended(1, Ended(key="trial 1", outcome=Outcome.FAILED, error="Traceback: boom"), None)
+    recorder.picked([PICK])
+    store.set_mlflow_place(sweep_id, PLACE)
+    store.set_mlflow_run(sweep_id, 0, "child")
+    store.set_range_test_run(sweep_id, "SGD", "ramp")
+    store.finish(sweep_id, Status.INTERRUPTED, "stopped by hand")
+
+
+def check(store: Store) -> None:
+    sweep_id = store.resolve("last")
+    sweep = store.sweep(sweep_id)
+    assert (sweep.name, sweep.status, sweep.error) == ("stored", Status.INTERRUPTED, "stopped by hand")
+    assert (sweep.spec, sweep.mlflow, sweep.steps_per_epoch) == (SPEC, PLACE, 2)
+    assert (sweep.trials, sweep.total_trials) == (2, 3)
+    assert sweep.started is not None
+    trials = store.trials(sweep_id)
+    assert [trial.proposal for trial in trials] == PROPOSALS
+    assert [trial.outcome for trial in trials] == [Outcome.COMPLETE, Outcome.FAILED, None]
+    assert [trial.error for trial in trials] == [None, "Traceback: boom", None]
+    assert [trial.mlflow_run_id for trial in trials] == ["child", None, None]
+    assert [result.objectives for result in store.history(sweep_id)] == [(0.5, 0.25), (), ()]
+    for record, report in zip(store.reports(sweep_id), REPORTS, strict=True):
+        assert (record.metrics, record.lrs, record.step) == (report.metrics, report.lrs, report.step)
+        assert record.at >= sweep.started
+    assert store.curve(sweep_id, 0) == Curve(
+        steps=(1, 2, 3, 4), losses=(1.0, 0.75, 0.5, 0.375), lrs=(0.1, 0.1, 0.1, 0.1)
+    )
+    assert store.range_tests(sweep_id) == [RANGE_TEST]
+    assert store.range_test_runs(sweep_id) == {"SGD": "ramp"}
+    assert store.picks(sweep_id) == [PICK]
+    store.claim(sweep_id, "2@there", 60)
+
+
+def test_a_store_of_this_version_holds_all_of_it(store: Store) -> None:
+    fill(store)
+    check(store)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_file_of_a_revision_opens_and_reads_right(revision: str, tmp_path: Path) -> None:
+    file = shutil.copy(DATA / f"{revision}.db", tmp_path)
+    with Store.open(f"sqlite:///{file}") as store:
+        check(store)
+
+
+if __name__ == "__main__":
+    with Store.open(f"sqlite:///{DATA / HEAD}.db") as newest:
+        fill(newest)

@@ -1,0 +1,34 @@
+"""Keeps a lane between two attempts: one file, replaced whole, removed when the trial has ended."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Writes the state so that a reader sees the old file or the new one, never half of one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        torch.save(state, scratch)
+        os.replace(scratch, path)
+    except RuntimeError as error:
+        # torch's writer raises RuntimeError, not OSError, when the disk is full.
+        raise OSError(str(error)) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """The state in a file, or None if there is none. Only tensors and plain values are read, never code."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
+
+
+def remove(path: Path) -> None:
+    """Removes the file; its folder goes with the sweep's end."""
+    path.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""Turns a task's training and validation data into batches, epoch by epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from workers.seeding import data_order
+from workers.structures import map_tensors, tensors_in
+from workers.task import Batch, Split, Task, TaskError
+
+DEFAULT_BATCH_SIZE = 64
+
+
+class Batches(Protocol):
+    """Batches of one split, on the device that trains."""
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in one epoch."""
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """The batches of one training epoch (from 0), in the order that this seed gives it."""
+
+    def in_order(self) -> Iterator[Batch]:
+        """Every batch once, unshuffled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """Tensors that lie on the device whole; a batch is gathered by index."""
+
+    tensors: Any
+    count: int
+    batch_size: int
+
+    @property
+    def per_epoch(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        order = data_order(self.count, seed, epoch)
+        for start in range(0, self.count, self.batch_size):
+            yield self._gather(order[start : start + self.batch_size])
+
+    def in_order(self) -> Iterator[Batch]:
+        for start in range(0, self.count, self.batch_size):
+            yield self._gather(slice(start, start + self.batch_size))
+
+    def _gather(self, rows: Tensor | slice) -> Batch:
+        return map_tensors(lambda tensor: tensor[rows], self.tensors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """A map-style torch Dataset, collated the way a DataLoader does."""
+
+    dataset: Any
+    batch_size: int
+    device: torch.device
+
+    @property
+    def per_epoch(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        return self._load(data_order(len(self.dataset), seed, epoch).tolist())
+
+    def in_order(self) -> Iterator[Batch]:
+        return self._load(range(len(self.dataset)))
+
+    def _load(self, order: Any) -> Iterator[Batch]:
+        for batch in DataLoader(self.dataset, batch_size=self.batch_size, sampler=order):
+            yield map_tensors(lambda tensor: tensor.to(self.device), batch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Ready batches from an iterable that knows its own order; read anew every epoch."""
+
+    source: Any
+    per_epoch: int
+    device: torch.device
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        count = 0
+        for count, batch in enumerate(self.in_order(), start=1):  # noqa: B007
+            yield batch
+            if count == self.per_epoch:
+                return
+        raise TaskError(
+            f"the training data gave {count} batches in epoch {epoch + 1}, but an epoch has {self.per_epoch}; "
+            "a generator can be read only once: give an iterable that starts anew, a DataLoader say"
+        )
+
+    def in_order(self) -> Iterator[Batch]:
+        for batch in self.source:
+            yield map_tensors(lambda tensor: tensor.to(self.device), batch)
+
+
+def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
+    """Batches of a split by its kind: tensors in memory, a map-style Dataset, or an iterable of batches.
+
+    Raises TaskError if it is none of them, is empty, or its tensors differ in their first axis.
+    """
+    batch_size = getattr(task, "batch_size", DEFAULT_BATCH_SIZE)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise TaskError(f"the task's batch_size is {batch_size!r}; give a whole number from 1")
+    if isinstance(split, Dataset) and not isinstance(split, IterableDataset):
+        if len(split) == 0:  # type: ignore[arg-type]
+            raise TaskError("the task's data() gave a Dataset without examples")
+        return Mapped(dataset=split, batch_size=batch_size, device=device)
+    if isinstance(split, torch.Tensor | tuple | dict) and (tensors := list(tensors_in(split))):
+        return _in_memory(split, tensors, batch_size, device)
+    if hasattr(split, "__iter__"):
+        return Stream(source=split, per_epoch=_stream_length(split, task), device=device)
+    raise TaskError(
+        f"the task's data() gave a {type(split).__name__} as a split; give tensors in a tuple or dict, a Dataset, "
+        "or an iterable of batches"
+    )
+
+
+def _in_memory(split: Split, tensors: list[torch.Tensor], batch_size: int, device: torch.device) -> InMemory:
+    counts = {tensor.shape[0] if tensor.dim() else 0 for tensor in tensors}
+    if len(counts) > 1 or 0 in counts:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
+        raise TaskError(f"tensors of one split need the same first axis, at least 1 long; got shapes {shapes}")
+    on_device = map_tensors(lambda tensor: tensor.to(device), split)
+    return InMemory(tensors=on_device, count=counts.pop(), batch_size=batch_size)
+
+
+def _stream_length(split: Any, task: Task) -> int:
+    length = getattr(task, "steps_per_epoch", None)
+    if length is None and hasattr(split, "__len__"):
+        length = len(split)
+    if not isinstance(length, int) or length < 1:
+        raise TaskError(
+            f"an iterable of batches needs a length of at least 1, got {length!r}; "
+            "give it __len__ or set steps_per_epoch on the task"
+        )
+    return length

@@ -1,0 +1,160 @@
+"""A lane: one trial inside a training process, with its own model, optimizer and schedule."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sweeps.records import Job
+from workers.data import Batches, batches_of
+from workers.optimizers import build_optimizer, group_lrs
+from workers.schedules import build_schedule
+from workers.seeding import seed_epoch, seed_model
+from workers.structures import example_count
+from workers.task import Task, TaskError
+
+_CHECK_EVERY = 50
+"""Steps between two looks at whether the loss is still finite: a look makes a GPU wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTask:
+    """A task with its data made ready on a device, once for all lanes that a worker trains."""
+
+    task: Task
+    train: Batches
+    val: Batches | None
+    device: torch.device
+
+    @classmethod
+    def of(cls, task: Task, device: torch.device) -> "PreparedTask":
+        """Loads the task's data. Raises whatever the user's code raises, TaskError for data of no known kind."""
+        splits = task.data()
+        if not (isinstance(splits, tuple) and len(splits) == 2):
+            raise TaskError(f"the task's data() must give (training, validation or None), got {type(splits).__name__}")
+        train, val = splits
+        return cls(
+            task=task,
+            train=batches_of(train, task, device),
+            val=None if val is None else batches_of(val, task, device),
+            device=device,
+        )
+
+    def metrics(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
+        """The validation metrics of one batch by their logged names; the loss is always among them."""
+        own = getattr(self.task, "metrics", None)
+        values = {"loss": self.task.loss(model, batch), **(own(model, batch) if own else {})}
+        return {f"val/{name}": torch.as_tensor(value) for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochCurve:
+    """What one epoch of training left: loss and first-group LR of each step, [steps], and every group's first LR."""
+
+    losses: tuple[float, ...]
+    step_lrs: tuple[float, ...]
+    lrs: tuple[float, ...]
+    examples: tuple[int, ...]
+
+    @property
+    def finite(self) -> bool:
+        """True if no step's loss was NaN or infinite."""
+        return all(map(math.isfinite, self.losses))
+
+    @property
+    def mean_loss(self) -> float:
+        """The training loss of the epoch: the mean over examples while the weights moved."""
+        return sum(loss * n for loss, n in zip(self.losses, self.examples, strict=True)) / sum(self.examples)
+
+
+class Lane:
+    """One trial in training. `epoch` and `step` count what is done."""
+
+    def __init__(self, prepared: PreparedTask, job: Job):
+        self._prepared, self._job = prepared, job
+        seed_model(job.seed)
+        self.model = prepared.task.model().to(prepared.device)
+        self.optimizer = build_optimizer(job.optimizer, self.model.parameters(), job.initial_lr, job.optimizer_params)
+        self.schedule = build_schedule(job, self.optimizer, prepared.train.per_epoch)
+        self.epoch = self.step = 0
+        self._total_steps = job.budget.total_steps(prepared.train.per_epoch)
+
+    @property
+    def done(self) -> bool:
+        """True once the budget is spent."""
+        return self.step >= self._total_steps
+
+    def train_epoch(self) -> EpochCurve:
+        """Trains one epoch, or what the budget leaves of it; ends early at a loss that is not finite."""
+        seed_epoch(self._job.seed, self.epoch)
+        self.model.train()
+        losses: list[Tensor] = []
+        step_lrs: list[float] = []
+        examples: list[int] = []
+        lrs: tuple[float, ...] = ()
+        finite = True
+        for batch in self._batches():
+            self.schedule.set(epoch=self.epoch, step=self.step)
+            lrs = lrs or group_lrs(self.optimizer)
+            step_lrs.append(group_lrs(self.optimizer)[0])
+            losses.append(self._train_step(batch))
+            examples.append(example_count(batch))
+            self.step += 1
+            if len(losses) % _CHECK_EVERY == 0 and not torch.stack(losses[-_CHECK_EVERY:]).isfinite().all():
+                finite = False
+            if not finite or self.done:
+                break
+        self.epoch += 1
+        values = torch.stack(losses).tolist()
+        end = next((i + 1 for i, loss in enumerate(values) if not math.isfinite(loss)), len(values))
+        return EpochCurve(
+            losses=tuple(values[:end]),
+            step_lrs=tuple(step_lrs[:end]),
+            lrs=lrs,
+            examples=tuple(examples[:end]),
+        )
+
+    def _batches(self) -> Iterator[Any]:
+        return self._prepared.train.shuffled(self._job.seed, self.epoch)
+
+    def _train_step(self, batch: Any) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self._prepared.task.loss(self.model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.detach()
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """The validation metrics, each the mean over all examples; empty without validation data."""
+        if self._prepared.val is None:
+            return {}
+        self.model.eval()
+        sums: dict[str, Tensor] = {}
+        count = 0
+        for batch in self._prepared.val.in_order():
+            weight = example_count(batch)
+            count += weight
+            for name, value in self._prepared.metrics(self.model, batch).items():
+                sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.double() * weight
+        return {name: float(total) / count for name, total in sums.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next epoch depends on: RNG streams and data order follow from seed and epoch."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint of the same job."""
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])

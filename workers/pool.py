@@ -1,0 +1,217 @@
+"""Trains on Ray: warm actors that are reused from job to job and stream a report each epoch."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pickle import PicklingError
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+import ray
+from ray import ObjectRef, ObjectRefGenerator
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+
+from sweeps.errors import EnvironmentFailure, UserError
+from sweeps.records import Event, Job, Lost, Report, Stop, TaskInfo
+from workers.task import TaskError
+
+_START_TIMEOUT = 120.0
+"""Seconds within which a worker must have started and tried its first batch."""
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _method(**options: Any) -> Callable[[_Method], _Method]:
+    """ray.method, typed: the decorated method keeps its signature."""
+    return cast(Callable[[_Method], _Method], ray.method(**options))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """How many workers, and what each may use; `gpus` may be a fraction."""
+
+    count: int
+    cpus: float
+    gpus: float
+    threads: int
+
+
+class _Actor:
+    """A Worker inside a Ray actor: jobs in one thread, the coordinator's word in another."""
+
+    def __init__(self, make_task: Callable[[], Any], gpu: bool, threads: int):
+        from workers.driver import Mailbox
+        from workers.worker import Worker
+
+        self._worker = Worker(make_task, gpu=gpu, threads=threads)
+        self._mailbox = Mailbox()
+
+    def probe(self) -> TaskInfo:
+        return self._worker.probe()
+
+    @_method(num_returns="streaming")
+    def run(self, job: Job) -> Iterator[Event]:
+        def word(report: Report) -> Stop | None:
+            at_rung = report.epoch in job.rungs
+            return self._mailbox.wait(job.key) if at_rung else self._mailbox.read(job.key)
+
+        yield from self._worker.run(job, word)
+        self._mailbox.forget(job.key)
+
+    @_method(concurrency_group="control")
+    def go_on(self, key: str) -> None:
+        self._mailbox.go_on(key)
+
+    @_method(concurrency_group="control")
+    def stop(self, key: str, reason: Stop) -> None:
+        self._mailbox.stop(key, reason)
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One actor and the job that it trains."""
+
+    actor: Any
+    job: Job | None = None
+    stream: ObjectRefGenerator | None = None
+
+
+class RayPool:
+    """A Runner over Ray actors, on a cluster that is joined or on a local one that ends with this process."""
+
+    def __init__(
+        self,
+        make_task: Callable[[], Any],
+        resources: Resources,
+        *,
+        address: str | None = None,
+        by_value: Sequence[ModuleType] = (),
+    ):
+        self._resources = resources
+        _connect(address)
+        try:
+            _refuse_infeasible(resources)
+            for module in by_value:
+                ray.cloudpickle.register_pickle_by_value(module)
+            self._make_task = _put(make_task)
+            self._seats = [self._seat() for _ in range(resources.count)]
+        except BaseException:
+            ray.shutdown()
+            raise
+
+    def _seat(self) -> _Seat:
+        remote = ray.remote(
+            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, concurrency_groups={"control": 1}
+        )(_Actor)
+        return _Seat(actor=remote.remote(self._make_task, self._resources.gpus > 0, self._resources.threads))
+
+    def probe(self) -> TaskInfo:
+        try:
+            info: TaskInfo = ray.get(self._seats[0].actor.probe.remote(), timeout=_START_TIMEOUT)
+        except RayTaskError as error:
+            raise _cause(error) from None
+        except GetTimeoutError:
+            raise EnvironmentFailure(
+                f"no worker has tried its first batch within {_START_TIMEOUT:g} s; the cluster has "
+                f"{_in_words(ray.available_resources())} free of {_in_words(ray.cluster_resources())}"
+            ) from None
+        except RayActorError as error:
+            raise EnvironmentFailure(f"a worker died before its first batch: {error}") from error
+        return info
+
+    def has_room(self) -> bool:
+        return any(seat.job is None for seat in self._seats)
+
+    def submit(self, job: Job) -> None:
+        seat = next(seat for seat in self._seats if seat.job is None)
+        seat.job, seat.stream = job, seat.actor.run.remote(job)
+
+    def events(self, timeout: float) -> Iterable[Event]:
+        streams = [seat.stream for seat in self._seats if seat.stream is not None]
+        if not streams:
+            return
+        ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0)
+        if not ready:
+            ready, _ = ray.wait(streams, num_returns=1, timeout=timeout)
+        for seat in self._seats:
+            if seat.stream is not None and seat.stream in ready:
+                yield from self._next_event(seat)
+
+    def _next_event(self, seat: _Seat) -> Iterator[Event]:
+        assert seat.job is not None
+        try:
+            yield ray.get(next(seat.stream))  # type: ignore[arg-type]
+        except StopIteration:
+            seat.job = seat.stream = None
+        except RayActorError as error:
+            yield self._replace(seat, f"its worker died: {str(error).splitlines()[0]}")
+        except RayTaskError as error:
+            raise _cause(error) from error
+
+    def _replace(self, seat: _Seat, reason: str) -> Lost:
+        assert seat.job is not None
+        lost = Lost(key=seat.job.key, reason=reason)
+        self._seats[self._seats.index(seat)] = self._seat()
+        return lost
+
+    def go_on(self, key: str) -> None:
+        for seat in self._training(key):
+            seat.actor.go_on.remote(key)
+
+    def stop(self, key: str, reason: Stop) -> None:
+        for seat in self._training(key):
+            seat.actor.stop.remote(key, reason)
+
+    def _training(self, key: str) -> list[_Seat]:
+        return [seat for seat in self._seats if seat.job is not None and seat.job.key == key]
+
+    def close(self) -> None:
+        for seat in self._seats:
+            ray.kill(seat.actor)
+        ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
+        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        return
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise EnvironmentFailure(
+            f"no Ray cluster could be joined at '{address}': {reason}; start one with `ray start --head`, "
+            "give its address as --address HOST:PORT, or leave --address out for a local one"
+        ) from error
+
+
+def _put(make_task: Callable[[], Any]) -> ObjectRef:
+    try:
+        return ray.put(make_task)
+    except (TypeError, PicklingError) as error:
+        raise UserError(
+            f"the task cannot be sent to workers: {error}; make what cannot be pickled (open files, locks, "
+            "connections) inside model() or data(), not in the constructor"
+        ) from error
+
+
+def _refuse_infeasible(resources: Resources) -> None:
+    """Ray would leave an actor that fits nowhere pending without a word."""
+    has = ray.cluster_resources()
+    for kind, each in (("CPU", resources.cpus), ("GPU", resources.gpus)):
+        wanted = each * resources.count
+        if wanted > has.get(kind, 0.0):
+            raise UserError(
+                f"{resources.count} workers with {each:g} {kind} each need {wanted:g} {kind}, but the cluster has "
+                f"{_in_words(has)}; ask for fewer workers, or for less {kind} each"
+            )
+
+
+def _in_words(resources: dict[str, float]) -> str:
+    return f"{resources.get('CPU', 0.0):g} CPU and {resources.get('GPU', 0.0):g} GPU"
+
+
+def _cause(error: RayTaskError) -> Exception:
+    """The error that was raised on the worker: the task's own, or a bug of ours."""
+    return error.cause if isinstance(error.cause, TaskError | UserError) else error

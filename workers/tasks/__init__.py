@@ -1,0 +1,1 @@
+"""The tasks that come with lrsweep; `sweeps/builtin.py` lists them."""

@@ -1,0 +1,34 @@
+"""What the classification tasks share: a stratified split and the accuracy."""
+
+import torch
+from torch import Tensor
+
+
+def stratified_split(labels: Tensor, val_fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of the training and of the validation examples, [N train] and [N val], both in ascending order.
+
+    Every class gives `val_fraction` of its examples to the validation, rounded, but keeps at least one on
+    either side. Every class needs two examples or more.
+
+    >>> train, val = stratified_split(torch.tensor([0, 0, 0, 0, 1, 1]), val_fraction=0.25, seed=0)
+    >>> len(train), len(val)
+    (4, 2)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    train, val = [], []
+    for label in sorted(set(labels.tolist())):
+        members = (labels == label).nonzero().flatten()
+        members = members[torch.randperm(len(members), generator=generator)]
+        count = min(max(1, round(val_fraction * len(members))), len(members) - 1)
+        val.append(members[:count])
+        train.append(members[count:])
+    return torch.cat(train).sort().values, torch.cat(val).sort().values
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The fraction of examples whose largest logit is their label's; logits [B, classes], labels [B].
+
+    >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
+    tensor(0.5000)
+    """
+    return (logits.argmax(dim=-1) == labels).float().mean()

@@ -1,0 +1,1 @@
+"""Image classifiers, written plainly from their papers."""

@@ -1,0 +1,200 @@
+"""The trial as a plain training function sees it: it gives optimizer and scheduler, and takes reports."""
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sweeps.errors import unknown
+from sweeps.records import Ended, Job, Outcome, Report, Started, Stop
+from workers.optimizers import build_optimizer, group_lrs
+from workers.schedules import Schedule, build_schedule
+from workers.seeding import seed_model
+from workers.task import TaskError
+from workers.training import STOPPED_AS, Training
+
+TrainFunction = Callable[["Trial"], Any]
+
+
+class StopTrial(BaseException):
+    """Raised by Trial.report when the trial is over; no Exception, so that `except Exception` lets it through."""
+
+    def __init__(self, outcome: Outcome, *, interrupted: bool = False):
+        super().__init__(outcome)
+        self.outcome, self.interrupted = outcome, interrupted
+
+
+class Trial:
+    """One trial, in the hands of the user's own training loop.
+
+    `epochs` is how many the loop should make, `seed` what everything random should start from (torch, numpy and
+    random have been seeded with it), `device` where to train.
+    """
+
+    def __init__(self, job: Job, device: torch.device, post: Callable[[Report], Stop | None]):
+        self.seed, self.device = job.seed, device
+        self.params = dict(job.optimizer_params)
+        self.initial_lr = job.initial_lr
+        self._job, self._post = job, post
+        self._began = time.monotonic()
+        self._optimizer: Optimizer | None = None
+        self._schedule: Schedule | None = None
+        self._steps_per_epoch = 1
+        self._epoch = self._step = 0
+        self._losses: list[float] = []
+        self._step_lrs: list[float] = []
+        self._epoch_lrs: tuple[float, ...] = ()
+        self._objectives: list[float] = []
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to train. A budget in steps needs to know an epoch's steps: make the scheduler first."""
+        if self._job.budget.steps is not None and self._schedule is None:
+            raise TaskError("the budget is in steps: call trial.scheduler(optimizer, steps_per_epoch=...) first")
+        return self._job.budget.total_epochs(self._steps_per_epoch)
+
+    def optimizer(self, model: nn.Module | Iterable[nn.Parameter]) -> Optimizer:
+        """The stock torch optimizer that this trial tries, over a model or its parameters."""
+        parameters = model.parameters() if isinstance(model, nn.Module) else model
+        job = self._job
+        self._optimizer = build_optimizer(job.optimizer, parameters, job.initial_lr, job.optimizer_params)
+        return self._optimizer
+
+    def scheduler(self, optimizer: Optimizer, *, steps_per_epoch: int) -> "TrialScheduler":
+        """The schedule that this trial tries; call its `after_batch(loss)` after every optimizer.step()."""
+        if steps_per_epoch < 1:
+            raise TaskError(f"steps_per_epoch is {steps_per_epoch}; give the batches in one epoch, at least 1")
+        self._optimizer = optimizer
+        self._steps_per_epoch = steps_per_epoch
+        self._schedule = build_schedule(self._job, optimizer, steps_per_epoch)
+        self._set_lr()
+        return TrialScheduler(self)
+
+    def report(self, metrics: Mapping[str, float]) -> None:
+        """Ends an epoch: reports its metrics and steps the schedule. Raises StopTrial when the trial is over."""
+        if self._schedule is None:
+            raise TaskError("trial.report() before trial.scheduler(): make optimizer and scheduler from the trial")
+        if not self._losses:
+            raise TaskError("no step since the last report: call scheduler.after_batch(loss) after optimizer.step()")
+        values = {"train/loss": sum(self._losses) / len(self._losses)}
+        values |= {name: float(value) for name, value in metrics.items()}
+        metric = self._job.objective.metric if self._job.ramp is None else "train/loss"
+        if metric not in values:
+            raise TaskError(unknown("metric", metric, values))
+        stop = self._end_epoch(values)
+        self._objectives.append(values[metric])
+        if not all(map(math.isfinite, values.values())):
+            raise StopTrial(Outcome.DIVERGED)
+        if self._is_over():
+            raise StopTrial(Outcome.COMPLETE)
+        if stop is not None:
+            raise StopTrial(STOPPED_AS[stop], interrupted=stop is Stop.INTERRUPTED)
+        self._schedule.epoch_done(values[metric])
+        self._set_lr()
+
+    def end(self) -> Ended:
+        """How the trial ended when the function returned by itself. Raises TaskError if it never reported."""
+        if not self._objectives:
+            raise TaskError("the training function returned without a report: call trial.report({...}) every epoch")
+        return Ended(key=self._job.key, outcome=Outcome.COMPLETE)
+
+    def _end_epoch(self, values: dict[str, float]) -> Stop | None:
+        self._epoch += 1
+        report = Report(
+            key=self._job.key,
+            epoch=self._epoch,
+            step=self._step,
+            metrics=values,
+            lrs=self._epoch_lrs,
+            step_losses=tuple(self._losses),
+            step_lrs=tuple(self._step_lrs),
+            seconds=time.monotonic() - self._began,
+        )
+        self._losses, self._step_lrs = [], []
+        return self._post(report)
+
+    def _is_over(self) -> bool:
+        stopping = self._job.early_stopping
+        improved = stopping is None or not stopping.is_over(self._objectives, self._job.objective)
+        return not improved or self._step >= self._job.budget.total_steps(self._steps_per_epoch)
+
+    def _set_lr(self) -> None:
+        assert self._schedule is not None
+        assert self._optimizer is not None
+        if self._step < self._job.budget.total_steps(self._steps_per_epoch):
+            self._schedule.set(epoch=self._epoch, step=self._step)
+        if not self._losses:
+            self._epoch_lrs = group_lrs(self._optimizer)
+
+    def after_batch(self, loss: Any) -> None:
+        """What TrialScheduler.after_batch does."""
+        assert self._optimizer is not None
+        self._step_lrs.append(group_lrs(self._optimizer)[0])
+        self._losses.append(loss.item() if isinstance(loss, Tensor) else float(loss))
+        self._step += 1
+        if not math.isfinite(self._losses[-1]):
+            if self._step == 1:
+                raise TaskError(f"the loss is {self._losses[-1]} at the first step: look at the data and the loss")
+            self._end_epoch({"train/loss": self._losses[-1]})
+            raise StopTrial(Outcome.DIVERGED)
+        if self._job.ramp is not None and self._step >= self._job.ramp.steps:
+            self._end_epoch({"train/loss": self._losses[-1]})
+            raise StopTrial(Outcome.COMPLETE)
+        self._set_lr()
+
+
+class TrialScheduler:
+    """Steps a trial's schedule on the right clock, whichever that is."""
+
+    def __init__(self, trial: Trial):
+        self._trial = trial
+
+    def after_batch(self, loss: Any) -> None:
+        """Takes the training loss of a step and puts the next step's LR in place; call it after optimizer.step()."""
+        self._trial.after_batch(loss)
+
+
+def train_function(function: TrainFunction, job: Job, device: torch.device) -> Training:
+    """Runs a user's training function in a thread and yields its reports like the loop of a task does."""
+    reports: queue.SimpleQueue[Report | Ended | BaseException] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[Stop | None] = queue.SimpleQueue()
+    threads = torch.get_num_threads()
+
+    def post(report: Report) -> Stop | None:
+        reports.put(report)
+        return answers.get()
+
+    def run() -> None:
+        torch.set_num_threads(threads)
+        seed_model(job.seed)
+        try:
+            trial = Trial(job, device, post)
+            function(trial)
+            reports.put(trial.end())
+        except StopTrial as stop:
+            reports.put(Ended(key=job.key, outcome=stop.outcome, interrupted=stop.interrupted))
+        except BaseException as error:
+            reports.put(error)
+
+    yield Started(key=job.key)
+    thread = threading.Thread(target=run, name=job.key, daemon=True)
+    thread.start()
+    while True:
+        said = reports.get()
+        match said:
+            case Report():
+                answers.put((yield said))
+            case Ended():
+                thread.join()
+                return said
+            case Exception():
+                thread.join()
+                raise said
+            case _:
+                raise TaskError(f"the training function left with {said!r}") from said
