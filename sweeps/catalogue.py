@@ -38,8 +38,8 @@ class Param:
             case "milestones":
                 return "a list of epochs (whole numbers from 1), each greater than the one before"
         noun = {"float": "a number", "int": "a whole number", "pair": "two numbers, each"}[self.kind]
-        left = "" if self.low == -math.inf else f"{self.low:g} {'<' if self.open_low else '<='} "
-        right = "" if self.high == math.inf else f" {'<' if self.open_high else '<='} {self.high:g}"
+        left = "" if self.low == -math.inf else f"{self.low:.10g} {'<' if self.open_low else '<='} "
+        right = "" if self.high == math.inf else f" {'<' if self.open_high else '<='} {self.high:.10g}"
         return f"{noun} with {left}value{right}" if left or right else noun
 
     def accepts(self, value: object) -> bool:

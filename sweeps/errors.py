@@ -13,6 +13,18 @@ class EnvironmentFailure(RuntimeError):
     """Something outside lrsweep failed: a server, a disk, a cluster (exit code 1); nothing recorded is lost."""
 
 
+class TaskError(Exception):
+    """The user's own code failed; `traceback` is theirs, from their first line on."""
+
+    def __init__(self, summary: str, traceback: str = ""):
+        super().__init__(summary, traceback)
+        self.summary = summary
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.summary}\n\n{self.traceback}".rstrip()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One mistake in a spec: where it stands in the file and what to do about it."""

@@ -100,7 +100,7 @@ class OptunaProposer:
             return self._ask(_point(self._proposals[-1]), origin="repeat")
         config = number // len(self._spec.seeds)
         if config < len(self._starts):
-            return self._ask(self._starts[config], origin="start")
+            return self._ask(self._starts[config], origin="grid" if self._spec.sampler.name == "grid" else "start")
         return self._ask(None, origin="sampler")
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -110,7 +110,10 @@ class OptunaProposer:
         trial.report(value, epoch)
         self._storage.horizon = max(0, number - self._window + 1)
         try:
-            self._verdicts[number, epoch] = trial.should_prune()
+            # A starting point stands for its pair of optimizer and scheduler: it is judged, for others to be
+            # compared with it, but trained to the end, so that every pair has one value that counts.
+            prune = trial.should_prune() and self._proposals[number].origin != "start"
+            self._verdicts[number, epoch] = prune
         finally:
             self._storage.horizon = None
         return self._verdicts[number, epoch]

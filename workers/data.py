@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from sweeps.errors import TaskError
 from workers.seeding import data_order
 from workers.structures import map_tensors, tensors_in
-from workers.task import Batch, Split, Task, TaskError
+from workers.task import Batch, Split, Task
 
 DEFAULT_BATCH_SIZE = 64
 

@@ -9,9 +9,8 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from sweeps.errors import UserError
+from sweeps.errors import TaskError, UserError
 from sweeps.taskref import OWN_PACKAGES, FileReference, ModuleReference, missing_module, require_file
-from workers.task import TaskError
 from workers.tracebacks import user_traceback
 from workers.usercode import local_modules
 

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sweeps.errors import TaskError
 from sweeps.records import Job
 from workers.data import Batches, batches_of
 from workers.optimizers import build_optimizer, group_lrs
 from workers.schedules import build_schedule
 from workers.seeding import seed_epoch, seed_model
 from workers.structures import example_count
-from workers.task import Task, TaskError
+from workers.task import Task
 
 _CHECK_EVERY = 50
 """Steps between two looks at whether the loss is still finite: a look makes a GPU wait."""

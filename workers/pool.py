@@ -10,9 +10,8 @@ import ray
 from ray import ObjectRef, ObjectRefGenerator
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from sweeps.errors import EnvironmentFailure, UserError
+from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.records import Event, Job, Lost, Report, Stop, TaskInfo
-from workers.task import TaskError
 
 _START_TIMEOUT = 120.0
 """Seconds within which a worker must have started and tried its first batch."""
@@ -215,3 +214,12 @@ def _in_words(resources: dict[str, float]) -> str:
 def _cause(error: RayTaskError) -> Exception:
     """The error that was raised on the worker: the task's own, or a bug of ours."""
     return error.cause if isinstance(error.cause, TaskError | UserError) else error
+
+
+def cluster_in_words(address: str | None = None) -> str:
+    """What a cluster has; starts a local one for the question. Raises EnvironmentFailure if none can be joined."""
+    _connect(address)
+    try:
+        return _in_words(ray.cluster_resources())
+    finally:
+        ray.shutdown()

@@ -19,7 +19,6 @@ from sweeps.records import Budget, Job
 from workers.classes import load_class
 from workers.optimizers import group_lrs
 
-
 _MODES: Mapping[str, Literal["min", "max"]] = {"minimize": "min", "maximize": "max"}
 
 

@@ -32,15 +32,3 @@ class Task(Protocol):
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """The mean loss of a batch, a scalar with gradient."""
-
-
-class TaskError(Exception):
-    """The user's own code failed; `traceback` is theirs, from their first line on."""
-
-    def __init__(self, summary: str, traceback: str = ""):
-        super().__init__(summary, traceback)
-        self.summary = summary
-        self.traceback = traceback
-
-    def __str__(self) -> str:
-        return f"{self.summary}\n\n{self.traceback}".rstrip()

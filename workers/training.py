@@ -6,12 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from sweeps.errors import unknown
+from sweeps.errors import TaskError, unknown
 from sweeps.records import Ended, Job, Outcome, Report, Started, Stop, TaskInfo
 from workers import checkpoint
 from workers.lane import EpochCurve, Lane, PreparedTask
 from workers.seeding import seed_model
-from workers.task import TaskError
 
 Training = Generator[Started | Report, Stop | None, Ended]
 """Yields events, takes the reason to stop (None: go on), returns how it ended."""

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sweeps.errors import unknown
+from sweeps.errors import TaskError, unknown
 from sweeps.records import Ended, Job, Outcome, Report, Started, Stop
 from workers.optimizers import build_optimizer, group_lrs
 from workers.schedules import Schedule, build_schedule
 from workers.seeding import seed_model
-from workers.task import TaskError
 from workers.training import STOPPED_AS, Training
 
 TrainFunction = Callable[["Trial"], Any]

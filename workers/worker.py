@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from sweeps.errors import UserError
+from sweeps.errors import TaskError, UserError
 from sweeps.records import Event, Job, Report, Stop, TaskInfo
 from workers.driver import drive
 from workers.lane import PreparedTask
-from workers.task import Task, TaskError
+from workers.task import Task
 from workers.tracebacks import user_traceback
 from workers.training import Training, probe, train
 from workers.trial import train_function

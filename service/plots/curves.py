@@ -47,7 +47,7 @@ def best_curves(
     chosen = [trial for trial in best_trials(trials, objective) if points.get(trial.proposal.number)]
     if not chosen:
         return None
-    optimizers = list(dict.fromkeys(trial.proposal.optimizer for trial in chosen))
+    optimizers = sorted({trial.proposal.optimizer for trial in chosen})
     colours = scheduler_colours(sorted(trial.proposal.scheduler for trial in trials))
     figure, axes = panels(optimizers)
     values = [value for trial in chosen for _, value in points[trial.proposal.number]]

@@ -31,7 +31,7 @@ def sensitivity(trials: Sequence[TrialRecord], picks: Sequence[Pick], objective:
     drawn = [trial for trial in trials if trial.outcome in _MARKERS]
     if not drawn:
         return None
-    optimizers = list(dict.fromkeys(trial.proposal.optimizer for trial in drawn))
+    optimizers = sorted({trial.proposal.optimizer for trial in drawn})
     colours = scheduler_colours(sorted(trial.proposal.scheduler for trial in trials))
     figure, axes = panels(optimizers)
     scale = _Scale(drawn, objective)

@@ -1,7 +1,7 @@
 """Where a person finds a sweep in the MLflow UI, and how that UI is started. Imports no mlflow."""
 
 import sys
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from service.home import Home
 from service.records import MlflowPlace
@@ -41,6 +41,21 @@ def run_path(experiment_id: str, run_id: str) -> str:
     '#/experiments/1/runs/abc?workflowType=machine_learning'
     """
     return f"#/experiments/{quote(experiment_id)}/runs/{quote(run_id)}?{_MODE}"
+
+
+def trials_path(experiment_id: str, sweep_id: str, *, ascending: bool) -> str:
+    """The way to the table of a sweep's trials, best first: by themselves, where nested runs would be folded away."""
+    query = {
+        "searchFilter": f"tags.`lrsweep.sweep` = '{sweep_id}' AND tags.`lrsweep.kind` = 'trial'",
+        "orderByKey": "metrics.`objective`",
+        "orderByAsc": str(ascending).lower(),
+    }
+    return f"#/experiments/{quote(experiment_id)}/runs?{_MODE}&{urlencode(query, quote_via=quote)}"
+
+
+def artifact_address(run_id: str, path: str) -> str:
+    """The address of an artifact, for pictures in a note: relative, so that it holds wherever the UI is served."""
+    return f"get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
 
 
 def run_url(place: MlflowPlace, run_id: str | None = None, *, port: int = UI_PORT) -> str:

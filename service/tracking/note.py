@@ -28,9 +28,12 @@ def sweep_note(
     tests: Sequence[RangeTest],
     *,
     link: Callable[[int], str],
+    all_trials: str,
     pictures: Mapping[str, str],
 ) -> str:
-    """The parent run's note. `link` gives the address of a trial's run, `pictures` addresses by caption.
+    """The parent run's note.
+
+    `link` gives the address of a trial's run, `all_trials` is that of their table, `pictures` addresses by caption.
 
     What is too long for MLflow loses rows of its table, which picks.csv has in full.
     """
@@ -38,7 +41,7 @@ def sweep_note(
     range_tests = [_range_test_table(tests), _picture("", pictures.get(RANGE_TESTS, ""))]
     for rows in (len(picks), 30, 15, 5):
         table = _pick_table(picks[:rows], spec, link, more=len(picks) - rows)
-        parts = [_answer(sweep, spec, trials, picks), _progress(sweep, trials), table, *shown, *range_tests]
+        parts = [_answer(sweep, spec, trials, picks), _progress(sweep, trials, all_trials), table, *shown, *range_tests]
         text = "\n\n".join(filter(None, parts))
         if len(text) <= _LIMIT:
             break
@@ -79,7 +82,7 @@ def _sentence(pick: Pick, spec: SweepSpec) -> str:
     )
 
 
-def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
+def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord], address: str) -> str:
     counts = outcome_counts(trials)
     head = {
         Status.QUEUED: "Waiting to run",
@@ -90,7 +93,8 @@ def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
         Status.CANCELLED: f"Cancelled after {sweep.trials} of {sweep.total_trials} trials",
     }[sweep.status]
     error = f"\n\n```\n{sweep.error[-1500:]}\n```" if sweep.error else ""
-    return f"{head}{': ' if counts else '.'}{counts}{'.' if counts else ''}{error}"
+    seen = f": {counts}. [All trials, best first]({address})" if counts else ""
+    return f"{head}{seen}.{error}"
 
 
 def outcome_counts(trials: Sequence[TrialRecord]) -> str:
@@ -149,11 +153,12 @@ def trial_note(trial: TrialRecord, outcome: Outcome, objective: Objective) -> st
 
 
 def range_test_note(test: RangeTest, picture: str) -> str:
-    """A range test's note: the pick, the bounds, and whether to trust them."""
-    bounds = f"searched from {test.low:.2g} to {test.high:.2g}"
-    if test.trusted:
-        return f"**{test.optimizer}: start at {test.initial_lr:.2g}**, {bounds}. Curve: {picture}."
-    return f"**Not trusted**: {'; '.join(test.reasons)}. The catalogue's LRs are {bounds}. Curve: {picture}."
+    """A range test's note: the pick and the bounds, or why not to trust them; then the curve."""
+    bounds = f"LRs from {test.low:.2g} to {test.high:.2g} are searched"
+    head = f"## Start {test.optimizer} at {test.initial_lr:.2g}\n\n{bounds}."
+    if not test.trusted:
+        head = f"## Not trusted: {'; '.join(test.reasons)}\n\n{bounds}, as the catalogue says."
+    return f"{head}\n\n![{test.optimizer}]({picture})"
 
 
 def _params_text(params: Mapping[str, Value]) -> str:

@@ -11,7 +11,7 @@ from service import plots
 from service.plots.palette import SWEEP_COLOUR
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.context import Context, began, status_of_unfinished
-from service.tracking.links import run_path
+from service.tracking.links import artifact_address, run_path, trials_path
 from service.tracking.naming import budget_text
 from service.tracking.note import RANGE_TESTS, outcome_counts, sweep_note
 from service.tracking.pick_tables import csv_table, json_table, pick_params, pick_points
@@ -77,9 +77,7 @@ class ParentRun:
         }
         files = {path: png for path, png in drawn.values() if png is not None}
         pictures = {
-            caption: f"get-artifact?path={path}&run_uuid={self._run.id}"
-            for caption, (path, _) in drawn.items()
-            if path in files
+            caption: artifact_address(self._run.id, path) for caption, (path, _) in drawn.items() if path in files
         }
         tags = self._tags(sweep, trials, picks, tests, pictures)
         if picks:
@@ -101,7 +99,18 @@ class ParentRun:
         tests: Sequence[RangeTest],
         pictures: Mapping[str, str],
     ) -> dict[str, str]:
-        note = sweep_note(sweep, self._context.spec, trials, picks, tests, link=self._link, pictures=pictures)
+        spec = self._context.spec
+        ascending = spec.objective.direction == "minimize"
+        note = sweep_note(
+            sweep,
+            spec,
+            trials,
+            picks,
+            tests,
+            link=self._link,
+            all_trials=trials_path(self._context.runs.experiment_id, sweep.id, ascending=ascending),
+            pictures=pictures,
+        )
         counts = outcome_counts(trials)
         tags = {"mlflow.note.content": note, "outcome": sweep.status.value, "trials": counts}
         if sweep.error:

@@ -70,6 +70,8 @@ class _View:
     def __init__(self, store: Store, sweep_id: str, home: Home):
         self._store, self._id = store, sweep_id
         sweep = store.sweep(sweep_id)
+        # Whether the task's file still lies where it did is of no account to what was trained with it.
+        spec = parse_spec(sweep.spec, check_task=lambda use: None)
         client = open_client(home)
         runs = Runs(client, open_experiment(client, sweep.task, artifact_root(home)), sweep_id)
         self.writer = Writer(client)
@@ -81,7 +83,7 @@ class _View:
         )
         if place != sweep.mlflow:
             store.set_mlflow_place(sweep_id, place)
-        self._context = Context(spec=parse_spec(sweep.spec), writer=self.writer, runs=runs, parent=run.id)
+        self._context = Context(spec=spec, writer=self.writer, runs=runs, parent=run.id)
         self._parent = ParentRun(self._context, run, sweep)
         self._tests: set[str] = set()
         self._trials: dict[int, TrialRun] = {}

@@ -11,6 +11,7 @@ from service.plots.palette import RANGE_TEST_COLOUR
 from service.plots.range_tests import median_curve
 from service.records import SweepRecord, TrialRecord
 from service.tracking.context import Context, began
+from service.tracking.links import artifact_address
 from service.tracking.metrics import RANGE_TEST_POINTS, lr_points, stride
 from service.tracking.note import range_test_note
 from service.tracking.runs import SHOWN_TAG, range_test_key
@@ -18,7 +19,10 @@ from service.tracking.writer import Point
 from sweeps.records import RangeTest
 from sweeps.rules import smoothed
 
-PLOT = "range_test.png"
+_PLOT = "range_test.png"
+
+_EXPLODED = 2.0
+"""Losses of so many times the first stay in the file: MLflow's linear axis would show nothing but them."""
 
 
 def show_range_test(context: Context, sweep: SweepRecord, test: RangeTest, first_trial: TrialRecord | None) -> str:
@@ -30,7 +34,6 @@ def show_range_test(context: Context, sweep: SweepRecord, test: RangeTest, first
         tags={
             "mlflow.parentRunId": context.parent,
             "mlflow.runColor": RANGE_TEST_COLOUR,
-            "mlflow.note.content": range_test_note(test, PLOT),
             "outcome": "trusted" if test.trusted else "not trusted",
             "origin": "range test",
         },
@@ -49,27 +52,30 @@ def show_range_test(context: Context, sweep: SweepRecord, test: RangeTest, first
     }
     writer = context.writer
     writer.params(run.id, {key: value for key, value in params.items() if key not in run.params})
-    writer.metrics(run.id, _points(test, sweep))
+    writer.metrics(run.id, _points(test, start))
     writer.metrics(run.id, lr_points(test.initial_lr, at=start))
+    writer.tags(run.id, {"mlflow.note.content": range_test_note(test, artifact_address(run.id, _PLOT))})
     # The store keeps no times of range tests; they all end before the first trial begins.
     next_thing = first_trial.started if first_trial else None
     writer.status(run.id, "FINISHED", next_thing or sweep.ended or datetime.now(UTC))
     plot = plots.range_tests([test])
     assert plot is not None
-    writer.later(run.id, {PLOT: plot, "range_test.csv": _table(test)}, {SHOWN_TAG: state})
+    writer.later(run.id, {_PLOT: plot, "range_test.csv": _table(test)}, {SHOWN_TAG: state})
     return run.id
 
 
-def _points(test: RangeTest, sweep: SweepRecord) -> list[Point]:
+def _points(test: RangeTest, start: datetime) -> list[Point]:
     raw = median_curve(test.losses)
     smooth = median_curve([smoothed(losses) for losses in test.losses])
-    every = stride(len(raw), RANGE_TEST_POINTS)
     points = []
-    for step in range(0, len(raw), every):
-        values = {"loss": raw[step], "loss_smoothed": smooth[step], "log10_lr": math.log10(test.lrs[step])}
-        at = began(sweep) + timedelta(milliseconds=step)
+    for place in range(0, len(raw), stride(len(raw), RANGE_TEST_POINTS)):
+        at = start + timedelta(milliseconds=place)
+        values = {"loss": raw[place], "loss_smoothed": smooth[place]}
+        shown = {name: value for name, value in values.items() if value <= _EXPLODED * raw[0]}
+        if shown:
+            shown["log10_lr"] = math.log10(test.lrs[place])
         points += [
-            Point(name=f"range_test/{name}", value=value, step=step + 1, at=at) for name, value in values.items()
+            Point(name=f"range_test/{name}", value=value, step=place + 1, at=at) for name, value in shown.items()
         ]
     return points
 

@@ -9,12 +9,16 @@ from typing import Protocol, Self
 from service.home import Home
 from service.store import Store
 from service.tracking.links import without_password
+from sweeps.errors import EnvironmentFailure, UserError
 
 _LONGEST_PAUSE = 10.0
 """Seconds between two attempts while MLflow is away."""
 
 _SILENCE = 30.0
 """Seconds without any answer after which MLflow is taken to hang: longer than a request and its retry may last."""
+
+
+_MESSAGE = 300
 
 
 class Projection(Protocol):
@@ -121,6 +125,9 @@ def _projector(store: Store, sweep_id: str, home: Home) -> Projection:
 
 
 def _in_a_line(error: Exception, uri: str) -> str:
-    lines = str(error).strip().splitlines()
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, UserError | EnvironmentFailure):
+        return " ".join(lines)
+    # Of a database's or a server's errors only the first line is for people.
     reason = lines[0] if lines else type(error).__name__
-    return f"MLflow at {uri}: {reason if len(reason) <= 300 else reason[:299] + '…'}"
+    return f"MLflow at {uri}: {reason if len(reason) <= _MESSAGE else reason[: _MESSAGE - 1] + '…'}"

@@ -102,7 +102,8 @@ def _name_and_settings(place: Node, kind: str) -> tuple[str | None, Node]:
         case dict() as entry if len(entry) > 1:
             names = ", ".join(key if isinstance(key, str) else shown(key) for key in entry)
             place.refuse(
-                f"one {kind} an entry, got {names}; give each {kind} its own dash and indent its settings below its name"
+                f"one {kind} an entry, got {names}; "
+                f"give each {kind} its own dash and indent its settings below its name"
             )
         case other:
             place.refuse(f"must be the name of a {kind}, or {{name: settings}}, got {shown(other)}")

@@ -5,8 +5,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-
-
 from sweeps.catalogue import Kind, Param
 from sweeps.domains import Value
 from sweeps.errors import Problem, unknown

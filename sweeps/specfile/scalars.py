@@ -16,8 +16,11 @@ SEED = Param(kind="int", low=0, high=2**32 - 1)
 _SEED_COUNT = Param(kind="int", low=1, high=1000)
 _DEEPEST = 20
 _MAXIMIZED = frozenset(
-    "acc acc1 acc5 accuracy auc auroc auprc ap map f1 fbeta precision recall sensitivity specificity iou miou "
-    "dice jaccard r2 mcc kappa bleu rouge psnr ssim score top1 top5".split()
+    (
+        *("acc", "acc1", "acc5", "accuracy", "top1", "top5", "score", "auc", "auroc", "auprc", "ap", "map"),
+        *("f1", "fbeta", "precision", "recall", "sensitivity", "specificity", "iou", "miou", "dice", "jaccard"),
+        *("r2", "mcc", "kappa", "bleu", "rouge", "psnr", "ssim"),
+    )
 )
 _OBJECTIVE = {
     "direction": Param(kind="text", choices=("minimize", "maximize")),
@@ -53,7 +56,7 @@ def read_task(node: Node, check: Callable[[str], str | None]) -> TaskSpec | None
 def _require_plain(node: Node, depth: int = 0) -> None:
     """Refuses what JSON cannot hold: arguments go through the store to workers elsewhere."""
     match node.value:
-        case (list() | dict()) if depth >= _DEEPEST:
+        case list() | dict() if depth >= _DEEPEST:
             node.refuse(f"goes more than {_DEEPEST} levels deep")
         case list() as items:
             for index in range(len(items)):
@@ -71,21 +74,23 @@ def _require_plain(node: Node, depth: int = 0) -> None:
             node.refuse(f"must be text, a finite number, true, false, a list or a mapping, got {shown(other)}")
 
 
-def read_name(node: Node, task: TaskSpec | None) -> str:
-    """The sweep's name; the task's where none is given.
-
-    >>> read_name(Node(), TaskSpec(use="my/bank notes.py:Banknotes"))
-    'Banknotes'
-    """
-    if node.value is None:
-        return task.use.rpartition(":")[2] if task is not None else ""
+def read_name(node: Node) -> str:
+    """The sweep's name, which also names files and appears in addresses."""
     if isinstance(node.value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", node.value):
         return node.value
     node.refuse(
-        "must be text of letters, digits, - _ and . that begins with a letter or digit, 100 at most, "
-        f"got {shown(node.value)}"
+        f"must be at most 100 letters, digits, - _ or . and begin with a letter or digit, got {shown(node.value)}"
     )
     return ""
+
+
+def name_of(task: TaskSpec) -> str:
+    """The name of a sweep that has none of its own.
+
+    >>> name_of(TaskSpec(use="my/bank notes.py:Banknotes")), name_of(TaskSpec(use="digits"))
+    ('Banknotes', 'digits')
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", task.use.rpartition(":")[2]).strip("-_.")[:100] or "sweep"
 
 
 def guessed_direction(metric: str) -> str:

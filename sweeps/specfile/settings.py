@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sweeps.catalogue import Param
 from sweeps.objective import EarlyStopping
@@ -36,7 +36,30 @@ class Section(Generic[T]):
     build: Callable[..., T]
     params: Mapping[str, Param]
     needs: tuple[str, ...] = ()
-    none: Mapping[str, Any] | None = None
+    none: T | None = None
+    optional: bool = False
+    """True if it may be `none`, off, false or null."""
+
+    def read(self, node: Node) -> T | None:
+        """The section; what is absent or refused has the default of its class, so that the rest can be compared.
+
+        None after refusing the section itself, a key that it needs, or the one that its short form stands for.
+        """
+        if self.optional and is_none(node.value):
+            return self.none
+        short = SHORT_FORMS.get(str(node.path[-1]))
+        if short is not None and not isinstance(node.value, dict):
+            value = node.read(self.params[short], f", or a mapping of {', '.join(self.params)}")
+            return None if value is None else self.build(**{short: value})
+        values = {key: place.read(self.params[key]) for key, place in node.fields(self.params).items()}
+        if not isinstance(node.value, dict):
+            return None
+        for key in self.needs:
+            if key not in node.value:
+                node.at(key).refuse(f"missing: must be {self.params[key].allowed}")
+        readable = {key: value for key, value in values.items() if value is not None}
+        lost = {*self.needs, *(key for key in values if key == short)} - readable.keys()
+        return None if lost else self.build(**readable)
 
 
 BUDGET = Section(build=Budget, params={"epochs": COUNT, "steps": COUNT})
@@ -54,14 +77,19 @@ PRUNER = Section(
         "startup_trials": COUNT,
     },
     needs=("name",),
-    none={"name": "none"},
+    none=PrunerSpec(name="none"),
+    optional=True,
 )
 EARLY_STOPPING = Section(
-    build=EarlyStopping, params={"patience": COUNT, "min_delta": Param(low=0)}, needs=("patience",)
+    build=EarlyStopping,
+    params={"patience": COUNT, "min_delta": Param(low=0)},
+    needs=("patience",),
+    optional=True,
 )
 RANGE_TEST = Section(
     build=RangeTestSpec,
     params={"steps": Param(kind="int", low=2), "seeds": Param(kind="int", low=1, high=100)},
+    optional=True,
 )
 WORKERS = Section(
     build=WorkersSpec,
@@ -80,37 +108,18 @@ def long_form(name: str, value: object) -> object:
     return value
 
 
-def read_section(node: Node, section: Section[T]) -> T | None:
-    """The section, or None after refusing something in it. One that is absent has the values of its class."""
-    name = str(node.path[-1])
-    if section.none is not None and is_none(node.value):
-        return section.build(**section.none)
-    if not isinstance(node.value, dict) and name in SHORT_FORMS:
-        key = SHORT_FORMS[name]
-        value = node.read(section.params[key], f", or a mapping of {', '.join(section.params)}")
-        return None if value is None else section.build(**{key: value})
-    before = len(node.found)
-    fields = node.fields(section.params)
-    values = {key: field.read(section.params[key]) for key, field in fields.items()}
-    for key in section.needs:
-        if isinstance(node.value, dict) and key not in node.value:
-            node.at(key).refuse(f"missing: must be {section.params[key].allowed}")
-    return section.build(**values) if len(node.found) == before else None
-
-
 def read_budget(node: Node) -> Budget | None:
     """The budget: exactly one of epochs and steps."""
-    budget = read_section(node, BUDGET)
-    if budget is not None and (budget.epochs is None) == (budget.steps is None):
-        came = "both" if budget.epochs is not None else "neither"
-        node.refuse(f"give exactly one of epochs and steps, got {came}")
-        return None
-    return budget
+    before = len(node.found)
+    budget = BUDGET.read(node)
+    if isinstance(node.value, dict) and ("epochs" in node.value) == ("steps" in node.value):
+        node.refuse(f"give exactly one of epochs and steps, got {'both' if 'epochs' in node.value else 'neither'}")
+    return budget if len(node.found) == before else None
 
 
 def read_workers(node: Node) -> WorkersSpec | None:
     """The workers; Ray hands out a fraction of one GPU, but never one and a half."""
-    workers = read_section(node, WORKERS)
+    workers = WORKERS.read(node)
     if workers is not None and workers.gpus > 1 and not workers.gpus.is_integer():
         node.at("gpus").refuse(f"must be a fraction up to 1 or a whole number, got {workers.gpus:g}")
     return workers

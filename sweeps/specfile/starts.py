@@ -43,7 +43,7 @@ def _listed(place: Node, kind: str, menu: Menu) -> Entry | None:
         return None
     entry = menu.find(name)
     # A misspelt name in the list itself is reported there: then nobody knows what the list meant.
-    if entry is None and menu.named:
+    if entry is None and menu.named and names:
         named.refuse(unknown(f"{kind} of this sweep", name, names))
     return entry
 
@@ -63,27 +63,29 @@ def _params(place: Node, entries: list[Entry]) -> dict[str, Value]:
     """The other keys by full name; a bare key is the optimizer's own."""
     places = {f"{entry.name}.{key}": (entry, key) for entry in entries for key in _table(entry)}
     bare = {key: f"{entry.name}.{key}" for entry in entries if entry.name in OPTIMIZERS for key in _table(entry)}
-    # An unknown owner makes every key unknown: its own mistake is enough.
-    keys = {"optimizer", "scheduler", "lr", *bare, *places}
-    fields = place.fields(keys) if len(entries) == 2 else {}
+    if len(entries) == 2:  # else a key may belong to the one whose name is unknown
+        place.fields(("optimizer", "scheduler", "lr", *bare, *places))
     values: dict[str, Value] = {}
-    for key, node in fields.items():
+    for key in place.value if isinstance(place.value, dict) else ():
         full = bare.get(key, key)
         if full not in places:
             continue
-        entry, name = places[full]
-        value = node.read(_table(entry)[name])
-        domain = _domains(entry).get(name)
-        if value is None or (domain is None and name in entry.given):
-            continue
-        if domain is None:
-            node.refuse(f"{full} is not searched by this sweep; give it under {dotted(entry.node.path)} as well")
-        elif full in values:
-            node.refuse(f"{full} is given twice; drop one")
-        else:
-            _require_inside(node, value, domain, entry.node.at(name))
+        if full in values:
+            place.at(key).refuse(f"{full} is given twice; drop one")
+        value = _value(place.at(key), full, *places[full])
+        if value is not None:
             values[full] = value
     return values
+
+
+def _value(node: Node, full: str, entry: Entry, name: str) -> Value | None:
+    value = node.read(_table(entry)[name])
+    domain = _domains(entry).get(name)
+    if domain is not None and value is not None:
+        _require_inside(node, value, domain, entry.node.at(name))
+    elif domain is None and name not in entry.given:
+        node.refuse(f"{full} is not searched by this sweep; give it under {dotted(entry.node.path)} as well")
+    return value
 
 
 def _table(entry: Entry) -> dict[str, Param]:

@@ -9,9 +9,9 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from sweeps.errors import UserError
+from sweeps.errors import TaskError, UserError
 from workers.loading import LoadedTask, load_task
-from workers.task import Task, TaskError
+from workers.task import Task
 from workers.tasks.digits import DigitsMLP
 
 MY_TASK = """

@@ -1,0 +1,1 @@
+"""The command line: one file a topic, heavy imports inside the commands, so that help and listings answer at once."""

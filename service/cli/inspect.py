@@ -1,0 +1,117 @@
+"""Looking at sweeps: list, show, pick."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from service.cli.options import Json, StoreUrl, SweepRef, open_store
+from service.cli.output import number, print_json, results
+
+
+def list_sweeps(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show so many, newest first.")] = 20,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """List the sweeps of the store, newest first."""
+    from rich.table import Table
+
+    from service.views import sweep_summary
+
+    sweeps = open_store(store).sweeps(limit=limit)
+    if json:
+        print_json([sweep_summary(sweep) for sweep in sweeps])
+        return
+    if not sweeps:
+        results().print("no sweeps yet; start one with `lrsweep run FILE`")
+        return
+    table = Table()
+    for name in ("sweep", "name", "task", "status", "trials", "created (UTC)"):
+        table.add_column(name, no_wrap=True)
+    for sweep in sweeps:
+        done = f"{sweep.trials}/{sweep.total_trials}"
+        table.add_row(
+            sweep.id, sweep.name, sweep.task, sweep.status.value, done, f"{sweep.created:%Y-%m-%d %H:%M:%S}"
+        )
+    results().print(table)
+
+
+def show(sweep: SweepRef = "last", store: StoreUrl = None, json: Json = False) -> None:
+    """Show one sweep: its range tests, trials, picks, and where MLflow has it."""
+    from rich.table import Table
+
+    from service.cli.tables import picks_table, trials_table
+    from service.tracking.links import run_url
+    from service.views import sweep_document
+    from sweeps.specfile import parse_spec
+
+    opened = open_store(store)
+    sweep_id = opened.resolve(sweep)
+    if json:
+        print_json(sweep_document(opened, sweep_id))
+        return
+    record, objective = opened.sweep(sweep_id), parse_spec(opened.sweep(sweep_id).spec).objective
+    console = results()
+    console.print(
+        f"sweep {record.id} ({record.name}): task {record.task}, {record.status.value}, "
+        f"{record.trials} of {record.total_trials} trials ended"
+    )
+    if record.error:
+        console.print(f"error: {record.error}", markup=False)
+    if tests := opened.range_tests(sweep_id):
+        table = Table("optimizer", "suggested LR", "low", "high", "trusted", "reasons", title="LR range tests")
+        for test in tests:
+            table.add_row(
+                test.optimizer,
+                f"{test.initial_lr:.3e}",
+                number(test.low, 3),
+                number(test.high, 3),
+                "yes" if test.trusted else "no",
+                "; ".join(test.reasons),
+            )
+        console.print(table)
+    console.print(trials_table(opened.trials(sweep_id), objective))
+    if picks := opened.picks(sweep_id):
+        console.print(picks_table(picks, objective))
+    if record.mlflow:
+        console.print(f"MLflow: {run_url(record.mlflow)}", soft_wrap=True)
+
+
+def pick(
+    sweep: SweepRef = "last",
+    optimizer: Annotated[str | None, typer.Option(help="Only this optimizer.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Only this scheduler.")] = None,
+    format: Annotated[
+        Literal["table", "torch"], typer.Option(help="`torch`: the lines of the best pick, to paste into a script.")
+    ] = "table",
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Print the best initial LR per optimizer and scheduler, with its evidence."""
+    from service.cli.tables import picks_table
+    from service.views import pick_document
+    from sweeps.errors import UserError
+    from sweeps.snippet import torch_lines
+    from sweeps.specfile import parse_spec
+
+    opened = open_store(store)
+    sweep_id = opened.resolve(sweep)
+    found = [
+        pick
+        for pick in opened.picks(sweep_id)
+        if optimizer in (None, pick.optimizer) and scheduler in (None, pick.scheduler)
+    ]
+    if json:
+        print_json([pick_document(pick) for pick in found])
+        return
+    if not found:
+        status = opened.sweep(sweep_id).status.value
+        raise UserError(
+            f"sweep {sweep_id} ({status}) has no such pick: see its trials with `lrsweep show {sweep_id}`, "
+            f"or let it go on with `lrsweep run --resume {sweep_id}`"
+        )
+    objective = parse_spec(opened.sweep(sweep_id).spec).objective
+    if format == "torch":
+        print(torch_lines(found[0], objective))
+    else:
+        results().print(picks_table(found, objective))

@@ -1,0 +1,45 @@
+"""Changing sweeps: cancel, retry."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from service.cli.options import Json, StoreUrl, SweepRef, TrackingUri, open_store
+from service.cli.output import print_json
+
+
+def cancel(sweep: SweepRef, store: StoreUrl = None, json: Json = False) -> None:
+    """Cancel a sweep: running trials stop within an epoch, what was recorded stays."""
+    from service.views import sweep_summary
+
+    opened = open_store(store)
+    record = opened.request_cancel(opened.resolve(sweep))
+    if json:
+        print_json(sweep_summary(record))
+    elif record.status.ended:
+        print(f"sweep {record.id} is {record.status.value}")
+    else:
+        print(f"sweep {record.id} is asked to stop; its running trials end within an epoch")
+
+
+def retry(
+    sweep: SweepRef = "last",
+    runner: Annotated[Literal["ray", "inline"], typer.Option(help="Where to train.")] = "ray",
+    address: Annotated[str | None, typer.Option(help="Join the Ray cluster at this address.")] = None,
+    store: StoreUrl = None,
+    tracking_uri: TrackingUri = None,
+    json: Json = False,
+) -> None:
+    """Train the FAILED trials of a sweep again, and go on with what is unfinished."""
+    from service.cli.run import run
+
+    run(
+        file=None,
+        resume=sweep,
+        retry_failed=True,
+        runner=runner,
+        address=address,
+        store=store,
+        tracking_uri=tracking_uri,
+        json=json,
+    )

@@ -1,0 +1,60 @@
+"""Tables that several commands print."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from service.cli.output import number
+from service.records import TrialRecord
+from sweeps.objective import Objective
+from sweeps.records import Pick
+
+
+def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
+    """The best initial LR per optimizer and scheduler, best first, with its evidence."""
+    table = Table(title=f"Best initial LR per optimizer and scheduler, by {objective.value} {objective.metric}")
+    for name in ("optimizer", "scheduler"):
+        table.add_column(name, no_wrap=True)
+    for name in ("initial LR", objective.metric, "as good from", "to", "tried"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("with")
+    table.add_column("note")
+    for pick in picks:
+        params = ", ".join(f"{name.partition('.')[2]}={_short(value)}" for name, value in pick.params.items())
+        table.add_row(
+            pick.optimizer,
+            pick.scheduler,
+            f"{pick.initial_lr:.3e}",
+            number(pick.value),
+            f"{pick.low:.1e}",
+            f"{pick.high:.1e}",
+            str(pick.tried),
+            params,
+            "; ".join(pick.notes),
+        )
+    return table
+
+
+def trials_table(trials: Sequence[TrialRecord], objective: Objective) -> Table:
+    """Every trial of a sweep, by number."""
+    table = Table(title="Trials")
+    for name in ("#", "optimizer", "scheduler", "initial LR", "seed", "outcome", objective.metric, "epochs", "with"):
+        table.add_column(name, justify="right" if name in ("#", "initial LR", "seed", "epochs") else "left")
+    for trial in trials:
+        proposal = trial.proposal
+        table.add_row(
+            str(proposal.number),
+            proposal.optimizer,
+            proposal.scheduler,
+            f"{proposal.initial_lr:.3e}",
+            str(proposal.seed),
+            trial.outcome.value if trial.outcome else "running",
+            number(trial.value),
+            str(trial.epochs),
+            ", ".join(f"{name.partition('.')[2]}={_short(value)}" for name, value in proposal.params.items()),
+        )
+    return table
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
