@@ -23,9 +23,7 @@ class Home:
         return cls(
             folder=folder,
             store_url=store or os.environ.get("LRSWEEP_STORE") or f"sqlite:///{folder / 'lrsweep.db'}",
-            tracking_uri=tracking_uri
-            or os.environ.get("MLFLOW_TRACKING_URI")
-            or f"sqlite:///{folder / 'mlflow.db'}",
+            tracking_uri=tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}",
         )
 
     @property

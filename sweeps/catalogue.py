@@ -1,8 +1,9 @@
-"""Every optimizer and scheduler that a sweep may name: one row each, torch classes by path, so that listing loads no torch."""
+"""Every optimizer and scheduler that a sweep may name: one row each, torch classes by path (so no torch is loaded)."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, TypeVar
 
 from sweeps.domains import Choice, Domains, Fixed, Range, Value
@@ -58,7 +59,7 @@ class Param:
                     isinstance(value, tuple)
                     and bool(value)
                     and all(_is_whole(item) and item >= 1 for item in value)
-                    and all(a < b for a, b in zip(value, value[1:], strict=False))
+                    and all(a < b for a, b in pairwise(value))
                 )
             case "pair":
                 return isinstance(value, tuple) and len(value) == 2 and all(self._inside(v) for v in value)

@@ -1,4 +1,4 @@
-"""What the coordinator needs of the outside: something that proposes, something that trains, something that remembers."""
+"""What the coordinator needs of the outside: something that proposes, that trains, that remembers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol

@@ -287,7 +287,7 @@ def _derive(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 - reads as the context manager that it is
+class _quiet(warnings.catch_warnings):
     """Keeps Optuna's warnings about its own experimental options from the user, who did not choose them."""
 
     def __enter__(self) -> Any:

@@ -17,8 +17,8 @@ _DIVERGED = 4.0
 """A loss of so many times the lowest before it counts as divergence: fastai's stop rule."""
 _LEARNED = 0.98
 """A curve that never falls below this share of its start has learned nothing."""
-_BELOW = 30.0
-"""The search reaches this factor below the pick, where training is slow but sure."""
+_BELOW, _ABOVE = 10.0, 3.0
+"""The search reaches at least these factors below and above the pick."""
 
 
 def ramp_lrs(ramp: Ramp) -> list[float]:
@@ -34,25 +34,31 @@ def ramp_lrs(ramp: Ramp) -> list[float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What one seed's curve says: the valley, where it blew up (None: nowhere), and whether it learned."""
+    """What one seed's curve says: the valley, where the loss was lowest, and whether it learned at all."""
 
     pick: float
-    explodes: float | None
+    lowest: float
     learned: bool
 
 
 def _read(lrs: Sequence[float], losses: Sequence[float]) -> _Reading:
     curve = smoothed(losses)
-    lowest, explodes = curve[0], None
-    for lr, loss in zip(lrs, curve, strict=False):
+    end = _explosion(curve)
+    return _Reading(
+        pick=valley(lrs[:end], curve[:end]),
+        lowest=lrs[min(range(len(curve)), key=curve.__getitem__)],
+        learned=min(curve) < _LEARNED * curve[0],
+    )
+
+
+def _explosion(curve: Sequence[float]) -> int:
+    """The step at which the loss blew up, or the curve's length; what comes after it is noise for the rules."""
+    lowest = curve[0]
+    for step, loss in enumerate(curve):
         lowest = min(lowest, loss)
         if loss > _DIVERGED * lowest:
-            explodes = lr
-            break
-    if explodes is None and len(losses) < len(lrs):
-        explodes = lrs[len(losses)]
-    end = len(curve) if explodes is None else max(2, lrs.index(explodes))
-    return _Reading(pick=valley(lrs[:end], curve[:end]), explodes=explodes, learned=min(curve) < _LEARNED * curve[0])
+            return max(2, step)
+    return len(curve)
 
 
 def read_range_test(
@@ -61,9 +67,9 @@ def read_range_test(
     """Reads a range test's curves: the median valley over the seeds is the pick, and bounds lie around it.
 
     `lrs` is [steps]; `losses` is [seeds][steps], finite, cut short where a seed's loss turned NaN or infinite.
-    The upper bound is the lowest LR at which any seed blew up (the end of the ramp if none did); the lower one
-    lies 30 times below the pick. A test in which most seeds learned nothing is not trusted and gives the
-    catalogue's bounds.
+    The search's upper bound is the LR of the lowest smoothed loss (median over the seeds), which is already too
+    much for a whole training, but at least 3 times the pick; the lower one lies 10 times below the pick. A test
+    in which most seeds learned nothing is not trusted and gives the catalogue's bounds.
     """
     row = optimizer_row(optimizer)
     readings = [_read(lrs, curve) for curve in losses if len(curve) > 1]
@@ -75,13 +81,12 @@ def read_range_test(
         pick, low, high = row.default_lr, row.lr.low, row.lr.high
     else:
         pick = math.exp(median(math.log(reading.pick) for reading in learned))
-        blown = [reading.explodes for reading in learned if reading.explodes is not None]
-        high = max(min(blown, default=lrs[-1]), pick * 3)
-        low = max(pick / _BELOW, row.lr.low)
+        high = max(median(reading.lowest for reading in learned), pick * _ABOVE)
+        low = pick / _BELOW
     return RangeTest(
         optimizer=optimizer,
         initial_lr=pick,
-        low=min(low, pick),
+        low=low,
         high=high,
         trusted=not reasons,
         reasons=tuple(reasons),

@@ -11,7 +11,7 @@ from sweeps.records import RangeTest
 from sweeps.spec import SweepSpec
 
 Point = Mapping[str, Value]
-"""A point of the space, whole or in part: `optimizer`, `scheduler`, and parameters by full name, `SGD.lr` among them."""
+"""A point, whole or in part: `optimizer`, `scheduler`, and parameters by full name, `SGD.lr` among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

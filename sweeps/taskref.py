@@ -106,6 +106,9 @@ def check_reference(use: str) -> str | None:
                 return missing_module(reference)
     except UserError as error:
         return str(error)
+    except (OSError, RuntimeError, ValueError) as error:
+        # A name that no file or module can have: too long, an unknown user's home, `__main__`.
+        return f"bad task reference '{use}': {error}"
     return None
 
 

@@ -24,13 +24,25 @@ def missing(what: str) -> None:
     pytest.skip(what)
 
 
+# The server stops when this session does, however it ends: then the shell's standard input is closed.
+SERVE = """
+PATH="$0:$PATH"
+initdb --pgdata=data --username=lrsweep --auth=trust --encoding=UTF8 --locale=C --no-sync >log 2>&1 &&
+pg_ctl start --pgdata=data --log=log \
+    --options="-p $1 -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off" >>log 2>&1 &&
+echo ready || echo failed
+read -r _
+pg_ctl stop --pgdata=data --mode=immediate >>log 2>&1
+"""
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL, up to the database's name, of a PostgreSQL of this session's own on a free loopback port."""
     binaries = shutil.which("initdb") or next(iter(sorted(glob("/usr/lib/postgresql/*/bin/initdb"))), None)
     if binaries is None:
         missing("PostgreSQL's binaries are not installed (Debian: apt-get install postgresql)")
-    binaries = Path(binaries).resolve().parent
+    binaries = str(Path(binaries).resolve().parent)
     folder = Path(tempfile.mkdtemp(prefix="lrsweep-postgres-"))
     as_user: dict[str, object] = {}
     if os.geteuid() == 0:
@@ -39,30 +51,24 @@ def postgres_server() -> Iterator[str]:
         os.chown(folder, user.pw_uid, user.pw_gid)
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
-    def postgres(command: str, *args: str) -> None:
-        done = subprocess.run(
-            [binaries / command, "-D", folder / "data", *args],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            **as_user,
-        )
-        assert done.returncode == 0, f"{command} failed: {done.stderr}"
-
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        ["sh", "-c", SERVE, binaries, str(port)],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **as_user,
+    )
     try:
-        postgres("initdb", "--username=lrsweep", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        postgres("pg_ctl", "start", "--wait", f"--log={folder / 'log'}", f"--options={options}")
-        try:
-            yield f"postgresql://lrsweep@127.0.0.1:{port}"
-        finally:
-            postgres("pg_ctl", "stop", "--mode=immediate")
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n", (folder / "log").read_text()
+        yield f"postgresql://lrsweep@127.0.0.1:{port}"
     finally:
+        server.communicate()
         shutil.rmtree(folder)
 
 

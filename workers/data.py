@@ -88,7 +88,7 @@ class Stream:
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         count = 0
-        for count, batch in enumerate(self.in_order(), start=1):  # noqa: B007
+        for count, batch in enumerate(self.in_order(), start=1):
             yield batch
             if count == self.per_epoch:
                 return

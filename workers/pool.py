@@ -1,5 +1,6 @@
 """Trains on Ray: warm actors that are reused from job to job and stream a report each epoch."""
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pickle import PicklingError
@@ -176,8 +177,9 @@ def _connect(address: str | None) -> None:
         ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         return
     try:
+        _knock(address)
         ray.init(address=address, **quiet)
-    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
+    except (OSError, RayError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise EnvironmentFailure(
             f"no Ray cluster could be joined at '{address}': {reason}; start one with `ray start --head`, "
@@ -193,6 +195,13 @@ def _put(make_task: Callable[[], Any]) -> ObjectRef:
             f"the task cannot be sent to workers: {error}; make what cannot be pickled (open files, locks, "
             "connections) inside model() or data(), not in the constructor"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries a dead address for minutes and then ends the whole process. Raises OSError."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def _refuse_infeasible(resources: Resources) -> None:

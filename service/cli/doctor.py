@@ -32,7 +32,9 @@ def doctor(store: StoreUrl = None, tracking_uri: TrackingUri = None, json: Json 
         print_json(findings)
     else:
         for finding in findings:
-            results().print(f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['check']}: {finding['says']}", soft_wrap=True)
+            results().print(
+                f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['check']}: {finding['says']}", soft_wrap=True
+            )
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(1)
 

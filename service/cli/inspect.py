@@ -30,9 +30,7 @@ def list_sweeps(
         table.add_column(name, no_wrap=True)
     for sweep in sweeps:
         done = f"{sweep.trials}/{sweep.total_trials}"
-        table.add_row(
-            sweep.id, sweep.name, sweep.task, sweep.status.value, done, f"{sweep.created:%Y-%m-%d %H:%M:%S}"
-        )
+        table.add_row(sweep.id, sweep.name, sweep.task, sweep.status.value, done, f"{sweep.created:%Y-%m-%d %H:%M:%S}")
     results().print(table)
 
 

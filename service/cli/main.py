@@ -50,7 +50,7 @@ def invoke(args: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
     except typer.exceptions.TyperException as error:
-        error.show()
+        error.show()  # type: ignore[attr-defined]
         return 2
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)

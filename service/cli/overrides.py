@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sweeps.errors import UserError
 
 
@@ -30,9 +28,6 @@ def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UserError(f"--set takes KEY=VALUE (`--set pruner.first_rung=3`), got '{text}'")
-    from sweeps.specfile import parse_value
+    from sweeps.specfile import read_value
 
-    try:
-        return key, parse_value(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {key}: '{value}' is no YAML value: {error}") from error
+    return key, read_value(value)

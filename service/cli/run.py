@@ -10,7 +10,7 @@ from service.cli.options import Json, StoreUrl, TrackingUri
 from service.cli.output import notes, print_json, results
 from service.cli.overrides import raw_spec
 
-SpecFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The spec, a YAML file (docs/spec.md).")]
+SpecFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec, a YAML file (docs/spec.md).")]
 Task = Annotated[str | None, typer.Option(help="Built-in name, module:attribute or path/to/file.py:attribute.")]
 Optimizers = Annotated[list[str] | None, typer.Option("--optimizer", help="An optimizer; may be given repeatedly.")]
 Schedulers = Annotated[list[str] | None, typer.Option("--scheduler", help="A scheduler; may be given repeatedly.")]
@@ -148,7 +148,10 @@ def _refuse_complete(store: Any, sweep_id: str, retry_failed: bool) -> None:
 
     record = store.sweep(sweep_id)
     if retry_failed:
-        if not any(trial.outcome is Outcome.FAILED for trial in store.trials(sweep_id)) and record.status is Status.DONE:
+        if (
+            not any(trial.outcome is Outcome.FAILED for trial in store.trials(sweep_id))
+            and record.status is Status.DONE
+        ):
             raise UserError(f"sweep {sweep_id} has no FAILED trial to train again")
     elif record.status is Status.DONE:
         raise UserError(f"sweep {sweep_id} is DONE: see `lrsweep pick {sweep_id}`")

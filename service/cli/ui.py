@@ -11,7 +11,7 @@ from service.cli.output import notes
 
 
 def ui(
-    sweep: Annotated[str | None, typer.Argument(metavar="[ID]", help="Go to this sweep's run; or `last`.")] = None,
+    sweep: Annotated[str | None, typer.Argument(metavar="ID", help="Go to this sweep's run; or `last`.")] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1 for the embedded MLflow.")] = 5000,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the link in a browser too.")] = False,
     store: StoreUrl = None,

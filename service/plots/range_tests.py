@@ -33,7 +33,7 @@ def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
     """
     if not tests:
         return None
-    figure, axes = panels([test.optimizer for test in tests])
+    figure, axes = panels([test.optimizer + ("" if test.trusted else ": not trusted") for test in tests])
     for ax, test in zip(axes, tests, strict=True):
         _draw(ax, test)
     legend_below(
@@ -77,7 +77,7 @@ def _draw(ax: Axes, test: RangeTest) -> None:
 
 
 def _say(ax: Axes, test: RangeTest) -> None:
-    text = f"{test.initial_lr:.1e}" if test.trusted else f"not trusted\n{test.initial_lr:.1e} (default)"
+    text = f"{test.initial_lr:.1e}" if test.trusted else f"{test.initial_lr:.1e} (default)"
     left, right = ax.get_xlim()
     on_the_right = test.initial_lr > math.sqrt(left * right)
     ax.annotate(

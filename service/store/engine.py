@@ -95,11 +95,11 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
 
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
-        # WAL lets readers and a writer work side by side. It is written into the file, so only into our own.
-        if connection.execute(_OURS).fetchone():
-            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        # WAL lets readers and a writer work side by side. It is written into the file, so only into our own.
+        if connection.execute(_OURS).fetchone():
+            _turn_wal_on(connection)
 
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES)
@@ -108,3 +108,13 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _turn_wal_on(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        # SQLite does not wait here for others who open the new file in the same moment. All is well without WAL,
+        # if slower, until the next connection turns it on.
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise

@@ -6,7 +6,7 @@ Alembic is loaded only where something must change: a store that is up to date s
 from sqlalchemy import Connection, Engine, Select, String, column, func, inspect, select, table, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from service.store.engine import VERSION_TABLE, connect, hidden, parse, writing
+from service.store.engine import VERSION_TABLE, connect, hidden, parse, reading, writing
 from service.store.failures import explained
 from service.store.tables import Base
 from sweeps.errors import UserError
@@ -27,14 +27,12 @@ def is_current(engine: Engine) -> bool:
 
     Raises UserError if it was made by a newer lrsweep, or if the database belongs to something else.
     """
-    with engine.connect() as connection:
+    with reading(engine).connect() as connection:
         try:
             revision = connection.scalar(_revision)
         except (OperationalError, ProgrammingError):
             connection.rollback()
-            if inspect(connection).has_table(VERSION_TABLE):
-                raise
-            revision = None
+            revision = _stored_revision(connection)
         _refuse_foreign(connection, revision)
         return bool(revision == HEAD)
 
@@ -65,14 +63,18 @@ def _upgrade(connection: Connection) -> str | None:
 
     sqlite = connection.dialect.name == "sqlite"
     if not sqlite:
-        pass
-    revision = connection.scalar(_revision) if inspect(connection).has_table(VERSION_TABLE) else None
+        connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+    revision = _stored_revision(connection)
     _refuse_foreign(connection, revision)
     if revision != HEAD:
         command.upgrade(config(connection), "head")
         if sqlite and (broken := connection.execute(text("PRAGMA foreign_key_check")).all()):
             raise AssertionError(f"a migration left rows that refer to nothing: {broken[:3]}")
     return revision
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    return connection.scalar(_revision) if inspect(connection).has_table(VERSION_TABLE) else None
 
 
 def _refuse_foreign(connection: Connection, revision: str | None) -> None:

@@ -106,5 +106,5 @@ def _name_and_settings(place: Node, kind: str) -> tuple[str | None, Node]:
                 f"give each {kind} its own dash and indent its settings below its name"
             )
         case other:
-            place.refuse(f"must be the name of a {kind}, or {{name: settings}}, got {shown(other)}")
+            place.refuse(f"must be one {kind}'s name, or {{name: settings}}, got {shown(other)}")
     return None, bare

@@ -31,6 +31,15 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return abs(value) <= _LARGEST if isinstance(value, int) else math.isfinite(value)
 
 
+def is_text(value: object) -> TypeGuard[str]:
+    """True for text that every database and terminal can hold: no NUL, no half of a surrogate pair."""
+    return isinstance(value, str) and "\0" not in value and _printable(value) == value
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(value: object, *, inside: bool = False) -> str:
     """The value as an error repeats it: short, on one line, whatever it is.
 
@@ -91,7 +100,9 @@ class Node:
             elif key in allowed:
                 good[key] = self.at(key)
             else:
-                self.at(key).refuse(unknown(kind, key, allowed) if allowed else f"unknown {kind} '{key}'; it has none")
+                self.at(key).refuse(
+                    unknown(kind, key, allowed) if allowed else f"unknown {kind} '{key}'; there are none"
+                )
         return good
 
     def items(self, such_as: str) -> list["Node"]:
@@ -147,7 +158,7 @@ def dotted(path: Path) -> str:
 def in_file_order(raw: object, found: Iterable[tuple[Path, str]]) -> list[Problem]:
     """The mistakes in the order in which they stand in the file; what is missing comes after what is there."""
     ranked = sorted(found, key=lambda item: tuple(_ranks(raw, item[0])))
-    return [Problem(path=dotted(path), message=message) for path, message in ranked]
+    return [Problem(path=_printable(dotted(path)), message=_printable(message)) for path, message in ranked]
 
 
 def _ranks(here: object, path: Path) -> Iterator[int]:

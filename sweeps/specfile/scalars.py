@@ -8,7 +8,7 @@ from sweeps.builtin import BUILTIN_TASKS
 from sweeps.catalogue import Param
 from sweeps.objective import Objective
 from sweeps.spec import TaskSpec
-from sweeps.specfile.node import Node, is_none, is_number, shown
+from sweeps.specfile.node import Node, is_none, is_number, is_text, shown
 
 SEED = Param(kind="int", low=0, high=2**32 - 1)
 """What every generator that a sweep seeds (NumPy's among them) can take."""
@@ -33,7 +33,7 @@ def read_task(node: Node, check: Callable[[str], str | None]) -> TaskSpec | None
     """The task: a reference, or a mapping of `use` and the task's own arguments."""
     before = len(node.found)
     use = node.at("use") if isinstance(node.value, dict) else node
-    if not isinstance(use.value, str) or not use.value.strip():
+    if not is_text(use.value) or not use.value.strip():
         use.refuse(
             "must be a built-in task, module:attribute or path/to/file.py:attribute, "
             f"or a mapping of use and the task's arguments, got {shown(use.value)}"
@@ -43,10 +43,7 @@ def read_task(node: Node, check: Callable[[str], str | None]) -> TaskSpec | None
     if mistake is not None:
         use.refuse(mistake)
     args = {key: value for key, value in node.value.items() if key != "use"} if isinstance(node.value, dict) else {}
-    for key in args:
-        _require_plain(node.at(key))
-        if not isinstance(key, str):
-            node.refuse(f"names must be text, got {shown(key)}: put it in quotes")
+    _require_plain(Node(value=args, path=node.path, found=node.found))
     if len(node.found) == before and use.value in BUILTIN_TASKS:
         for problem in BUILTIN_TASKS[use.value].mistakes(args):
             node.at(problem.path).refuse(problem.message)
@@ -63,12 +60,12 @@ def _require_plain(node: Node, depth: int = 0) -> None:
                 _require_plain(node.at(index), depth + 1)
         case dict() as entries:
             for key in entries:
-                if not isinstance(key, str):
+                if not is_text(key):
                     node.refuse(f"names must be text, got {shown(key)}: put it in quotes")
                 _require_plain(node.at(key), depth + 1)
-        case None | bool() | str():
+        case None | bool():
             pass
-        case number if is_number(number):
+        case plain if is_number(plain) or is_text(plain):
             pass
         case other:
             node.refuse(f"must be text, a finite number, true, false, a list or a mapping, got {shown(other)}")
@@ -111,7 +108,7 @@ def read_objective(node: Node) -> Objective | None:
     metric: object = Objective().metric
     if "metric" in fields:
         metric = fields["metric"].value
-        if not isinstance(metric, str) or not metric.strip():
+        if not is_text(metric) or not metric.strip():
             fields["metric"].refuse(f"must be the name of a metric, such as val/loss, got {shown(metric)}")
     settings: dict[str, Any] = {key: fields[key].read(param) for key, param in _OBJECTIVE.items() if key in fields}
     if len(node.found) > before:

@@ -98,6 +98,20 @@ def _load(text: str, place: str) -> dict[str, Any]:
     return raw
 
 
+def read_value(text: str) -> Any:
+    """The value that a spec file would hold if it said so there.
+
+    >>> read_value("[1e-3, off]"), read_value("5")
+    ([0.001, 'off'], 5)
+
+    Raises UserError for what is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"'{text}' is not a YAML value: {error}") from error
+
+
 def apply_override(raw: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     """The raw mapping with the value at a dotted key replaced; a budget in epochs replaces one in steps.
 

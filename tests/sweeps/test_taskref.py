@@ -103,3 +103,10 @@ def test_a_file_may_be_absolute_or_in_the_home_folder(folder: Path, monkeypatch:
 
     for use in (f"{file}:MyTask", "~/tasks/my_task.py:MyTask", "tasks/../tasks/my_task.py:MyTask"):
         assert parse_reference(use) == FileReference(file=file, attribute="MyTask")
+
+
+@pytest.mark.parametrize("use", ["~no_such_user/x.py:a", f"{'x' * 300}.py:a"])
+def test_names_that_nothing_can_have_are_a_message_and_no_exception(use: str) -> None:
+    message = check_reference(use)
+    assert message is not None
+    assert use in message

@@ -5,17 +5,21 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.store.codec import from_json, pack, storable, to_json, unpack
 from sweeps.errors import UserError
+
+busy = settings(deadline=None)
+"""A busy machine is no counterexample."""
 
 
 def bits(series: tuple[float, ...] | list[float]) -> list[bytes]:
     return [struct.pack("<d", value) for value in series]
 
 
+@busy
 @given(st.lists(st.floats()))
 def test_a_series_comes_back_bit_for_bit(series: list[float]) -> None:
     assert bits(unpack(pack(series))) == bits(series)
@@ -27,6 +31,7 @@ plain = st.recursive(
 )
 
 
+@busy
 @given(plain)
 def test_plain_values_come_back_through_strict_json(value: object) -> None:
     assert from_json(json.loads(json.dumps(to_json(value), allow_nan=False))) == value
@@ -50,6 +55,7 @@ def test_what_json_cannot_hold_is_refused_with_its_place() -> None:
         to_json({"task": {0: "cat"}})
 
 
+@busy
 @given(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])))
 def test_ordinary_text_is_stored_as_it_is(text: str) -> None:
     assert storable(text) == text

@@ -65,7 +65,11 @@ def race(script: str, url: str, *args: str, processes: int) -> list[str]:
     for process in running:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    return [process.communicate("go\n", timeout=60)[0].strip() for process in running]
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [process.communicate(timeout=120)[0].strip() for process in running]
 
 
 def test_of_eight_racing_processes_one_gets_the_sweep(store: Store, sweep_id: str) -> None:

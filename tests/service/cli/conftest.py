@@ -1,0 +1,84 @@
+"""The real command line in a process of its own, in an empty directory."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store and an empty MLflow database: MLflow takes seconds to make its tables, so it does so once."""
+    folder = tmp_path_factory.mktemp("home")
+    code = (
+        "from service.home import Home; from service.store import Store;"
+        "from service.tracking.client import open_client;"
+        "home = Home.find(); Store.open(home.store_url).close(); open_client(home).search_experiments()"
+    )
+    environment = clean_environment() | {"LRSWEEP_HOME": str(folder)}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, fresh_home: Path) -> Path:
+    """A working directory with an empty `.lrsweep` in it."""
+    shutil.copytree(fresh_home, tmp_path / ".lrsweep")
+    return tmp_path
+
+
+@pytest.fixture
+def cli(here: Path) -> Cli:
+    """Runs `lrsweep ARGS` in `here`; keyword arguments are environment variables."""
+
+    def call(*args: object, timeout: float = 120, **environment: str) -> Said:
+        done = subprocess.run(
+            command(*args),
+            cwd=here,
+            env=clean_environment() | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    return call
+
+
+def command(*args: object) -> list[str]:
+    """The argv of `lrsweep ARGS` with the interpreter that runs the tests."""
+    return [sys.executable, "-c", "from service.cli.main import main; main()", *map(str, args)]
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would point lrsweep elsewhere."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LRSWEEP_", "MLFLOW_", "RAY_", "PYTEST_"))
+    }

@@ -1,0 +1,182 @@
+"""Plots come out for whatever a sweep may hold, at the size that MLflow's notes have room for."""
+
+import io
+import math
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service import plots
+from service.plots.curves import best_trials
+from service.plots.palette import RANGE_TEST_COLOUR, scheduler_colours
+from service.records import TrialRecord
+from sweeps.catalogue import SCHEDULERS
+from sweeps.objective import Objective
+from sweeps.records import Outcome, Pick, Proposal, RangeTest
+
+NOTE_WIDTH = 760
+ACCURACY = Objective(metric="val/accuracy", direction="maximize")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def image(png: bytes | None) -> Image.Image:
+    assert png is not None
+    return Image.open(io.BytesIO(png))
+
+
+def is_drawn(png: bytes | None, colour: str) -> bool:
+    """True if some pixels have exactly that colour."""
+    wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    pixels = np.asarray(image(png).convert("RGB")).astype(int)
+    return int((np.abs(pixels - wanted).sum(axis=2) <= 30).sum()) > 20
+
+
+def trial(
+    number: int, value: float | None = 0.5, outcome: Outcome | None = Outcome.COMPLETE, **fields: Any
+) -> TrialRecord:
+    defaults: dict[str, Any] = {"optimizer": "SGD", "scheduler": "StepLR", "initial_lr": 0.01 * 2.0**number}
+    return TrialRecord(
+        proposal=Proposal(number=number, seed=0, **defaults | fields),
+        outcome=outcome,
+        value=value,
+        epochs=3,
+        error=None,
+        started=NOW,
+        ended=NOW,
+        mlflow_run_id=None,
+    )
+
+
+def pick() -> Pick:
+    return Pick(
+        optimizer="SGD",
+        scheduler="StepLR",
+        initial_lr=0.02,
+        value=0.4,
+        params={},
+        trials=(1,),
+        tried=2,
+        low=0.01,
+        high=0.1,
+    )
+
+
+def range_test(optimizer: str = "SGD", **fields: Any) -> RangeTest:
+    lrs = tuple(1e-5 * 1.2**step for step in range(60))
+    defaults: dict[str, Any] = {
+        "initial_lr": 0.01,
+        "low": 0.001,
+        "high": 0.1,
+        "trusted": True,
+        "reasons": (),
+        "seeds": (0, 1),
+        "lrs": lrs,
+        "losses": (tuple(2 - step / 40 for step in range(60)), tuple(2 - step / 50 for step in range(40))),
+    }
+    return RangeTest(optimizer=optimizer, **defaults | fields)
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3, 11])
+def test_pictures_fit_into_a_note(panels: int) -> None:
+    names = [f"Optimizer{number}" for number in range(panels)]
+    trials = [trial(number, optimizer=name) for number, name in enumerate(names)]
+    series = {number: [(1, 1.0), (2, 0.5)] for number in range(panels)}
+    for png in (
+        plots.range_tests([range_test(name) for name in names]),
+        plots.sensitivity(trials, [], Objective()),
+        plots.best_curves(trials, series, Objective()),
+    ):
+        drawn = image(png)
+        assert drawn.format == "PNG"
+        assert 500 <= drawn.width <= NOTE_WIDTH
+        assert drawn.height >= 250 * math.ceil(panels / 2)
+
+
+def test_nothing_to_draw_is_no_picture() -> None:
+    running = [trial(0, None, None), trial(1, None, Outcome.FAILED), trial(2, 0.5, Outcome.CANCELLED)]
+    assert plots.range_tests([]) is None
+    assert plots.sensitivity(running, [], Objective()) is None
+    assert plots.best_curves(running, {0: [(1, 0.5)]}, Objective()) is None
+    assert plots.best_curves([trial(0)], {0: [(1, math.nan)]}, Objective()) is None
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        ((2.0, 1.0, 3.0), (), (2.5, math.inf)),
+        ((), (), ()),
+        ((1.0, 1.0, 1.0),),
+        ((0.0, 0.0, 0.0),),
+        ((math.nan, math.nan, math.nan),),
+        ((1.0, 1e30, 1e300),),
+    ],
+)
+def test_a_range_test_with_broken_curves(losses: tuple[tuple[float, ...], ...]) -> None:
+    test = range_test(lrs=(0.01, 0.1, 1.0), losses=losses, trusted=False, reasons=("the loss never fell",))
+    image(plots.range_tests([test]))
+
+
+@pytest.mark.parametrize("objective", [Objective(), ACCURACY])
+@pytest.mark.parametrize(
+    "values",
+    [(0.5,), (0.5, 0.5), (0.0, 1.0), (-3.0, 2.0), (1e-9, 1e300), (0.5, math.inf), (None, None), (math.nan, 1.0)],
+)
+def test_objectives_of_every_size(values: tuple[float | None, ...], objective: Objective) -> None:
+    trials = [trial(number, value) for number, value in enumerate(values)]
+    trials.append(trial(9, None, Outcome.DIVERGED))
+    assert is_drawn(plots.sensitivity(trials, [pick()], objective), scheduler_colours(["StepLR"])["StepLR"])
+    series = {number: [(1, 1.0), (2, -1.0 if value is None else value)] for number, value in enumerate(values)}
+    plots.best_curves(trials, series, objective)
+
+
+def test_every_scheduler_has_its_colour_in_every_plot() -> None:
+    names = ["none", "StepLR", "CosineAnnealingLR"]
+    trials = [trial(number, scheduler=name) for number, name in enumerate(names)]
+    series = {number: [(1, 1.0), (2, 0.4 + number / 10)] for number in range(3)}
+    for name, colour in scheduler_colours(names).items():
+        assert is_drawn(plots.sensitivity(trials, [], Objective()), colour), name
+        assert is_drawn(plots.best_curves(trials, series, Objective()), colour), name
+
+
+def test_the_best_trial_is_complete_if_any_is() -> None:
+    trials = [
+        trial(0, 0.1, Outcome.PRUNED),
+        trial(1, 0.5),
+        trial(2, 0.4),
+        trial(3, 0.01, Outcome.DIVERGED),
+        trial(4, 0.3, Outcome.PRUNED, scheduler="none"),
+        trial(5, None, scheduler="LinearLR"),
+    ]
+    assert [best.proposal.number for best in best_trials(trials, Objective())] == [2, 4]
+    assert [best.proposal.number for best in best_trials(trials, ACCURACY)] == [1, 4]
+
+
+def test_threads_may_draw_at_once() -> None:
+    test = range_test()
+    alone = plots.range_tests([test])
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda _: plots.range_tests([test]), range(8))) == {alone}
+
+
+def test_colours_tell_the_catalogues_schedulers_apart() -> None:
+    colours = scheduler_colours(SCHEDULERS)
+    assert len(set(colours.values())) == len(SCHEDULERS)
+    assert RANGE_TEST_COLOUR not in colours.values()
+    alone = {name: scheduler_colours([name])[name] for name in SCHEDULERS}
+    assert alone == colours, "a scheduler has one colour, whatever it is compared with"
+
+
+def test_more_schedulers_than_colours_share_them() -> None:
+    names = [f"package{number}:Scheduler" for number in range(40)]
+    assert set(scheduler_colours(names)) == set(names)
+
+
+def test_named_and_unnamed_schedulers_do_not_collide() -> None:
+    for known, other in product(SCHEDULERS, ("my:Schedule", "other:Schedule")):
+        colours = scheduler_colours([other, known])
+        assert colours[other] != colours[known]

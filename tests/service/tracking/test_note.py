@@ -1,0 +1,90 @@
+"""A note says the answer first and fits into MLflow's tag, however much there is to say."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from service.records import Status, SweepRecord
+from service.tracking.note import sweep_note
+from sweeps.records import Pick
+from sweeps.specfile import parse_spec
+
+from .conftest import SPEC
+
+RECORD = SweepRecord(
+    id="s1",
+    name="demo",
+    task="digits",
+    status=Status.DONE,
+    spec=SPEC,
+    created=datetime(2026, 1, 1, tzinfo=UTC),
+    started=None,
+    ended=None,
+    error=None,
+    cancel_requested=False,
+    trials=8,
+    total_trials=8,
+    mlflow=None,
+    steps_per_epoch=10,
+)
+
+
+def pick(number: int, **fields: object) -> Pick:
+    defaults: dict[str, object] = {
+        "optimizer": "SGD",
+        "scheduler": f"my.own.package{number}:Scheduler",
+        "initial_lr": 0.0064,
+        "value": 0.125,
+        "params": {"SGD.momentum": 0.9, "SGD.note": "a|b"},
+        "trials": (number, number + 1),
+        "tried": 9,
+        "low": 0.003,
+        "high": 0.012,
+        "notes": ("at the upper bound 0.1 of what was searched: a higher LR may be better",),
+    }
+    return Pick(**defaults | fields)  # type: ignore[arg-type]
+
+
+def note(record: SweepRecord, *picks: Pick) -> str:
+    return sweep_note(
+        record,
+        parse_spec(SPEC),
+        [],
+        picks,
+        [],
+        link=lambda number: f"#{number}",
+        all_trials="#all",
+        pictures={"LR sensitivity": "get-artifact?path=plots/a.png&run_uuid=r"},
+    )
+
+
+def test_the_answer_comes_first() -> None:
+    lines = note(RECORD, pick(0)).splitlines()
+    assert lines[0] == "## Best initial LR: 0.0064"
+    assert "momentum 0.9" in lines[2]
+    assert "the mean of 2 seeds" in lines[2]
+    assert "LRs from 0.003 to 0.012" in lines[2]
+    assert lines[4].startswith("> at the upper bound")
+
+
+def test_a_bar_in_a_value_does_not_split_a_cell() -> None:
+    assert "a\\|b" in note(RECORD, pick(0))
+
+
+def test_what_is_too_long_loses_rows_not_its_head() -> None:
+    text = note(RECORD, *(pick(number) for number in range(200)))
+    assert len(text) <= 8000
+    assert text.startswith("## Best initial LR")
+    assert "170 more in picks.csv" in text
+    assert "![LR sensitivity]" in text
+
+
+def test_a_sweep_without_picks_says_so() -> None:
+    assert note(RECORD).startswith("## No initial LR to recommend\n")
+    running = replace(RECORD, status=Status.RUNNING)
+    assert note(running).startswith("## No initial LR to recommend yet\n")
+
+
+def test_a_failure_shows_its_error() -> None:
+    failed = replace(RECORD, status=Status.FAILED, error="every trial failed alike:\nValueError: bad labels")
+    assert "**Failed** after 8 of 8 trials" in note(failed)
+    assert "ValueError: bad labels" in note(failed)

@@ -1,0 +1,254 @@
+"""Every mistake that a spec can hold is refused at its place, and all of them together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sweeps.errors import Problem, SpecError
+from sweeps.specfile import parse_spec
+
+Read = Callable[[str], dict[str, Any]]
+
+GOOD = {"task": "digits", "budget": {"epochs": 20}, "optimizers": ["SGD"], "trials": 4}
+
+
+def problems(raw: Any) -> tuple[Problem, ...]:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(raw)
+    return caught.value.problems
+
+
+# A fragment laid over GOOD, the path of its one mistake, words of its message.
+BAD = [
+    # Keys and sections
+    ("tsak: digits", "tsak", "unknown key 'tsak'; did you mean 'task'?"),
+    ("1: digits", "", "names must be text, got 1"),
+    ("task: null", "task", "missing: give a built-in task"),
+    ("budget: null", "budget", "missing: give {epochs: 20} or {steps: 2000}"),
+    ("optimizers: null", "optimizers", "missing: give [SGD, AdamW]"),
+    ("trials: null", "trials", "missing: how many configurations"),
+    ("name: two words", "name", "got 'two words'"),
+    ("name: -x", "name", "begin with a letter"),
+    ("name: 3", "name", "got 3"),
+    # Task
+    ("task: digit", "task", "unknown task 'digit'; did you mean 'digits'?"),
+    ("task: [digits]", "task", "must be a built-in task"),
+    ("task: {hidden: [3]}", "task.use", "got nothing"),
+    ("task: {use: nowhere.py:Task}", "task.use", "no task file at"),
+    ("task: {use: digits, hiden: [3]}", "task.hiden", "unknown argument 'hiden'; did you mean 'hidden'?"),
+    ("task: {use: digits, batch_size: .nan}", "task.batch_size", "a finite number"),
+    ('task: {use: digits, batch_size: "\\0"}', "task.batch_size", "must be text"),
+    (f"task: {{use: digits, hidden: {'[' * 21 + ']' * 21}}}", "task.hidden" + "[0]" * 19, "more than 20 levels deep"),
+    ("task: {use: digits, hidden: [{1: 2}]}", "task.hidden[0]", "names must be text, got 1"),
+    # Budget, objective, seeds
+    ("budget: 20", "budget", "must be a mapping of epochs, steps, got 20"),
+    ("budget: {}", "budget", "exactly one of epochs and steps, got neither"),
+    ("budget: {epochs: 2, steps: 9}", "budget", "exactly one of epochs and steps, got both"),
+    ("budget: {epochs: 0}", "budget.epochs", "a whole number with 1 <= value, got 0"),
+    ("budget: {epochs: 1.5}", "budget.epochs", "got 1.5"),
+    ("budget: {epochs: true}", "budget.epochs", "got true"),
+    ("budget: {steps: '9'}", "budget.steps", "got '9'"),
+    ("budget: {epoch: 9, steps: 3}", "budget.epoch", "did you mean 'epochs'?"),
+    ("objective: 3", "objective", "must be the name of a metric"),
+    ("objective: {metric: ''}", "objective.metric", "must be the name of a metric"),
+    ("objective: {direction: up}", "objective.direction", "choose one of: minimize, maximize"),
+    ("objective: {value: first}", "objective.value", "choose one of: last, best"),
+    ("objective: {goal: min}", "objective.goal", "unknown key 'goal'"),
+    ("seeds: 0", "seeds", "or a list of distinct seeds, got 0"),
+    ("seeds: 1000000000000", "seeds", "1 <= value <= 1000"),
+    ("seeds: []", "seeds", "the list is empty"),
+    ("seeds: [1, 1]", "seeds[1]", "stands in the list twice"),
+    ("seeds: [0, -1]", "seeds[1]", "0 <= value <= 4294967295, got -1"),
+    ("seed: -1", "seed", "got -1"),
+    # Optimizers
+    ("optimizers: []", "optimizers", "the list is empty"),
+    ("optimizers: SGD", "optimizers", "must be a list, such as [SGD, Adam, AdamW], got 'SGD'"),
+    ("optimizers: [adamx]", "optimizers[0]", "unknown optimizer 'adamx'; did you mean 'Adamax'?"),
+    ("optimizers: [3]", "optimizers[0]", "must be one optimizer's name, or {name: settings}"),
+    ("optimizers: [{}]", "optimizers[0]", "must be one optimizer's name, or {name: settings}"),
+    ("optimizers: [SGD, SGD]", "optimizers[1]", "SGD is listed already at optimizers[0].SGD"),
+    ("optimizers: [{SGD: null, lr: 0.1}]", "optimizers[0]", "one optimizer an entry, got SGD, lr"),
+    ("optimizers: [{SGD: 0.1}]", "optimizers[0].SGD", "must be a mapping of lr, momentum"),
+    ("optimizers: [{SGD: {beta: 1}}]", "optimizers[0].SGD.beta", "unknown SGD hyperparameter 'beta'"),
+    ("optimizers: [{AdamW: {weight_deacy: 1}}]", "optimizers[0].AdamW.weight_deacy", "did you mean 'weight_decay'?"),
+    # Learning rates
+    ("optimizers: [{SGD: {lr: 0}}]", "optimizers[0].SGD.lr", "a number with 0 < value, got 0"),
+    ("optimizers: [{SGD: {lr: -0.1}}]", "optimizers[0].SGD.lr", "got -0.1"),
+    ("optimizers: [{SGD: {lr: .nan}}]", "optimizers[0].SGD.lr", "got nan"),
+    ("optimizers: [{SGD: {lr: .inf}}]", "optimizers[0].SGD.lr", "got inf"),
+    (
+        "optimizers: [{SGD: {lr: null}}]",
+        "optimizers[0].SGD.lr",
+        "a list of them, or {low: ..., high: ...}, got nothing",
+    ),
+    ("optimizers: [{SGD: {lr: big}}]", "optimizers[0].SGD.lr", "a list of them, or {low: ..., high: ...}, got 'big'"),
+    ("optimizers: [{SGD: {lr: [0.1, 0]}}]", "optimizers[0].SGD.lr[1]", "got 0"),
+    ("optimizers: [{SGD: {lr: {low: 0, high: 1}}}]", "optimizers[0].SGD.lr.low", "0 < value, got 0"),
+    ("optimizers: [{SGD: {lr: {low: 1, high: .nan}}}]", "optimizers[0].SGD.lr.high", "got nan"),
+    ("optimizers: [{SGD: {lr: {low: 1, high: 2, log: false}}}]", "optimizers[0].SGD.lr.log", "always logarithmic"),
+    # Domains
+    ("optimizers: [{SGD: {lr: {low: 1, high: 1}}}]", "optimizers[0].SGD.lr", "empty range: low 1 must be below high 1"),
+    ("optimizers: [{SGD: {lr: {low: 1, high: 0.1}}}]", "optimizers[0].SGD.lr", "empty range"),
+    ("optimizers: [{SGD: {lr: {low: 1}}}]", "optimizers[0].SGD.lr.high", "missing: a range needs low and high"),
+    ("optimizers: [{SGD: {lr: {low: 1, high: 2, logg: true}}}]", "optimizers[0].SGD.lr.logg", "did you mean 'log'?"),
+    ("optimizers: [{SGD: {lr: []}}]", "optimizers[0].SGD.lr", "the list is empty"),
+    ("optimizers: [{SGD: {lr: [0.1, 1e-1]}}]", "optimizers[0].SGD.lr[1]", "0.1 stands in the list twice"),
+    ("optimizers: [{SGD: {momentum: 1}}]", "optimizers[0].SGD.momentum", "0 <= value < 1, got 1"),
+    ("optimizers: [{SGD: {momentum: [0, 1]}}]", "optimizers[0].SGD.momentum[1]", "0 <= value < 1, got 1"),
+    ("optimizers: [{SGD: {momentum: {low: 0, high: 1}}}]", "optimizers[0].SGD.momentum.high", "value < 1, got 1"),
+    ("optimizers: [{Adam: {eps: {low: 0, high: 1, log: true}}}]", "optimizers[0].Adam.eps.low", "needs low > 0"),
+    ("optimizers: [{Adam: {eps: {low: 0, high: 1, log: 1}}}]", "optimizers[0].Adam.eps.log", "true or false, got 1"),
+    ("optimizers: [{Adam: {amsgrad: 1}}]", "optimizers[0].Adam.amsgrad", "must be true or false, got 1"),
+    ("optimizers: [{Adam: {amsgrad: {low: 0, high: 1}}}]", "optimizers[0].Adam.amsgrad", "it has no range"),
+    ("optimizers: [{Adam: {betas: 0.9}}]", "optimizers[0].Adam.betas", "two numbers, each with 0 <= value < 1"),
+    ("optimizers: [{Adam: {betas: [0.9, 1]}}]", "optimizers[0].Adam.betas", "got [0.9, 1]"),
+    ("optimizers: [{Adam: {betas: [[0.9, 0.99], [0.9]]}}]", "optimizers[0].Adam.betas[1]", "two numbers"),
+    ("optimizers: [{Adam: {betas: []}}]", "optimizers[0].Adam.betas", "the list is empty"),
+    # Schedulers
+    ("schedulers: [StepRL]", "schedulers[0]", "unknown scheduler 'StepRL'; did you mean 'StepLR'?"),
+    ("schedulers: [none, none]", "schedulers[1]", "none is listed already"),
+    (
+        "schedulers: [{none: {gamma: 1}}]",
+        "schedulers[0].none.gamma",
+        "unknown none hyperparameter 'gamma'; there are none",
+    ),
+    ("schedulers: [{StepLR: {gamma: 0}}]", "schedulers[0].StepLR.gamma", "0 < value, got 0"),
+    ("schedulers: [{StepLR: {step_size: 0.5}}]", "schedulers[0].StepLR.step_size", "a whole number"),
+    ("schedulers: [{StepLR: {step_size: {low: 1.5, high: 3}}}]", "schedulers[0].StepLR.step_size.low", "got 1.5"),
+    (
+        "schedulers: [{ReduceLROnPlateau: {threshold_mode: ab}}]",
+        "schedulers[0].ReduceLROnPlateau.threshold_mode",
+        "'abs'",
+    ),
+    (
+        "schedulers: [{MultiStepLR: {milestones: [9, 3]}}]",
+        "schedulers[0].MultiStepLR.milestones",
+        "than the one before",
+    ),
+    (
+        "schedulers: [{MultiStepLR: {milestones: [3, 3]}}]",
+        "schedulers[0].MultiStepLR.milestones",
+        "than the one before",
+    ),
+    ("schedulers: [{MultiStepLR: {milestones: [0, 3]}}]", "schedulers[0].MultiStepLR.milestones", "from 1"),
+    ("schedulers: [{MultiStepLR: {milestones: [3, 20]}}]", "schedulers[0].MultiStepLR.milestones", "20 never happens"),
+    ("schedulers: [{MultiStepLR: {milestones: [[3], [30, 40]]}}]", "schedulers[0].MultiStepLR.milestones[1]", "30, 40"),
+    # Sampler, pruner and the like
+    ("sampler: bayes", "sampler", "unknown sampler 'bayes'; choose one of: tpe"),
+    ("sampler: {name: gird}", "sampler.name", "unknown sampler 'gird'; did you mean 'grid'?"),
+    ("sampler: {window: 4}", "sampler.name", "missing: must be one of: tpe"),
+    ("sampler: {name: tpe, windw: 4}", "sampler.windw", "did you mean 'window'?"),
+    ("sampler: {name: tpe, startup_trials: 0}", "sampler.startup_trials", "got 0"),
+    ("sampler: {name: tpe, window: 1}", "sampler.window", "at least workers.count, 2"),
+    ("sampler: [tpe]", "sampler", "or a mapping of name, startup_trials, window, got ['tpe']"),
+    ("pruner: ahsa", "pruner", "unknown pruner 'ahsa'; did you mean 'asha'?"),
+    ("pruner: {name: asha, reduction_factor: 1}", "pruner.reduction_factor", "2 <= value, got 1"),
+    ("pruner: {name: asha, first_rung: 20}", "pruner.first_rung", "below the budget of 20 epochs"),
+    ("pruner: {name: median, first_rung: 0}", "pruner.first_rung", "got 0"),
+    ("early_stopping: {}", "early_stopping.patience", "missing"),
+    ("early_stopping: {patience: 0}", "early_stopping.patience", "got 0"),
+    ("early_stopping: {patience: 3, min_delta: -1}", "early_stopping.min_delta", "0 <= value, got -1"),
+    ("range_test: {steps: 0}", "range_test.steps", "got 0"),
+    ("range_test: {seeds: 0}", "range_test.seeds", "got 0"),
+    ("range_test: on", "range_test", "must be a mapping of steps, seeds, got 'on'"),
+    ("range_test: off", "optimizers[0].SGD.lr", "missing, and range_test is off: give lr"),
+    ("trials: 0", "trials", "got 0"),
+    ("trials: 99999999999999999999", "trials", "got a number too large to hold"),
+    ("trials: [[1]]", "trials", "got [[...]]"),
+    ("workers: 0", "workers", "got 0"),
+    ("workers: {cpus: 0}", "workers.cpus", "0 < value, got 0"),
+    ("workers: {gpus: 1.5}", "workers.gpus", "a fraction up to 1 or a whole number"),
+    ("timeout: 0", "timeout", "seconds above 0"),
+    ("timeout: soon", "timeout", "got 'soon'"),
+    ("timeout: .inf", "timeout", "got inf"),
+    # Combinations
+    ("optimizers: [{SGD: {nesterov: true}}]", "optimizers[0].SGD.nesterov", "0.0, 0.9 by default"),
+    ("optimizers: [{SGD: {nesterov: [true, false], momentum: [0, 0.9]}}]", "optimizers[0].SGD.nesterov", "above 0"),
+    ("optimizers: [{SGD: {nesterov: true, momentum: {low: 0, high: 0.9}}}]", "optimizers[0].SGD.nesterov", "0 .. 0.9"),
+    (
+        "optimizers: [{SGD: {nesterov: true, momentum: 0.9, dampening: [0, 0.1]}}]",
+        "optimizers[0].SGD.nesterov",
+        "needs dampening 0",
+    ),
+    ("sampler: grid", "optimizers[0].SGD.lr", "missing: the grid sampler needs its LRs"),
+    (
+        "{sampler: grid, optimizers: [{SGD: {lr: {low: 0.1, high: 1}}}]}",
+        "optimizers[0].SGD.lr",
+        "the grid sampler cannot list a range",
+    ),
+    (
+        "{sampler: grid, optimizers: [{SGD: {lr: 1}}], schedulers: [{StepLR: {gamma: {low: 0.1, high: 1}}}]}",
+        "schedulers[0].StepLR.gamma",
+        "the grid sampler cannot list a range",
+    ),
+    ("{sampler: grid, optimizers: [{SGD: {lr: 1}}], trials: 3}", "trials", "at most the grid's 2 points, got 3"),
+    ("{sampler: cma-es, optimizers: [AdamW, Adam]}", "sampler", "exactly one optimizer, got 2"),
+    ("{sampler: cma-es, optimizers: [AdamW], schedulers: [none, StepLR]}", "sampler", "exactly one scheduler, got 2"),
+    ("{sampler: cma-es}", "sampler", "at least two ranges {low: ..., high: ...} to search, got 1"),
+    # Starting points
+    ("starts: {optimizer: SGD}", "starts", "must be a list"),
+    ("starts: [SGD]", "starts[0]", "must be a mapping, such as {optimizer: SGD, lr: 0.1}"),
+    ("starts: [{lr: 0.1}]", "starts[0].optimizer", "must be one of the optimizers that the sweep lists"),
+    ("starts: [{optimizer: SGD}]", "starts[0].lr", "got nothing"),
+    ("starts: [{optimizer: SGD, lr: 0}]", "starts[0].lr", "0 < value, got 0"),
+    ("starts: [{optimizer: Adam, lr: 1}]", "starts[0].optimizer", "unknown optimizer of this sweep 'Adam'"),
+    ("starts: [{optimizer: SGD, scheduler: StepLR, lr: 1}]", "starts[0].scheduler", "choose one of: none"),
+    ("starts: [{optimizer: SGD, lr: 1, momentun: 0}]", "starts[0].momentun", "did you mean 'momentum'?"),
+    ("starts: [{optimizer: SGD, lr: 1, momentum: 2}]", "starts[0].momentum", "value < 1, got 2"),
+    ("starts: [{optimizer: SGD, lr: 1, momentum: 0.5}]", "starts[0].momentum", "outside optimizers[0].SGD.momentum"),
+    ("starts: [{optimizer: SGD, lr: 1, momentum: 0, SGD.momentum: 0}]", "starts[0].SGD.momentum", "given twice"),
+    ("{optimizers: [{SGD: {lr: 2}}], starts: [{optimizer: SGD, lr: 1}]}", "starts[0].lr", "optimizers[0].SGD.lr: 2.0"),
+    ("starts: [{optimizer: SGD, lr: 1, weight_decay: 1}]", "starts[0].weight_decay", "is not searched by this sweep"),
+    (
+        "{optimizers: [{SGD: {lr: {low: 0.01, high: 0.1}}}], starts: [{optimizer: SGD, lr: 1}]}",
+        "starts[0].lr",
+        "1 lies outside optimizers[0].SGD.lr: 0.01 .. 0.1",
+    ),
+    (
+        "{trials: 1, starts: [{optimizer: SGD, lr: 1}, {optimizer: SGD, lr: 2}]}",
+        "trials",
+        "room for all 2 starts, got 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fragment", "path", "words"), BAD, ids=[fragment for fragment, _, _ in BAD])
+def test_each_mistake_is_refused_at_its_place(read: Read, fragment: str, path: str, words: str) -> None:
+    found = problems(GOOD | read(fragment))
+    assert [problem.path for problem in found] == [path]
+    assert words in found[0].message
+
+
+def test_all_mistakes_come_together_in_the_order_of_the_file(read: Read) -> None:
+    raw = read(
+        """
+        trials: 0
+        optimizers: [{SGD: {lr: 0, nesterov: true}}, AdmW]
+        nmae: x
+        budget: {epochs: 5}
+        pruner: {name: asha, first_rung: 9, reduction_factor: 1}
+        schedulers: [{MultiStepLR: {milestones: [2, 7]}}]
+        """,
+    )
+    assert [problem.path for problem in problems(raw)] == [
+        "trials",
+        "optimizers[0].SGD.lr",
+        "optimizers[0].SGD.nesterov",
+        "optimizers[1]",
+        "nmae",
+        "pruner.first_rung",
+        "pruner.reduction_factor",
+        "schedulers[0].MultiStepLR.milestones",
+        "task",
+    ]
+
+
+def test_a_misspelt_name_is_not_blamed_twice() -> None:
+    raw = GOOD | {"optimizers": ["AdmW"], "starts": [{"optimizer": "AdamW", "lr": 0.1}]}
+    assert [problem.path for problem in problems(raw)] == ["optimizers[0]"]
+
+
+@pytest.mark.parametrize("raw", [None, 3, "digits", ["task"]])
+def test_what_is_no_mapping_is_refused(raw: object) -> None:
+    assert [problem.path for problem in problems(raw)] == [""]
