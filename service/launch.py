@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from service.home import Home
 from service.records import Status
-from service.store import Store
+from service.store import LeaseLost, Store
 from service.tracking.client import check_reachable
 from service.tracking.thread import Tracking
 from sweeps.builtin import BUILTIN_TASKS
@@ -114,6 +114,7 @@ def launch(
     sweep_id: Callable[[], str],
     watcher: Recorder,
     say: Callable[[str], None],
+    retry_failed: bool = False,
 ) -> Launched:
     """Runs a sweep to its end and leaves store and MLflow complete.
 
@@ -127,6 +128,8 @@ def launch(
         claimed = sweep_id()
         owner = f"{os.getpid()}@{socket.gethostname()}"
         store.claim(claimed, owner, _LEASE)
+        if retry_failed:
+            store.reset_failed(claimed)
         with Tracking(store, claimed, home) as tracking:
             checkpoints = home.checkpoints / claimed
             coordinator = Coordinator(
@@ -151,6 +154,9 @@ def _kept(store: Store, sweep_id: str) -> Iterator[None]:
     """Leaves the sweep's status true whatever goes wrong: it can go on where the cause lies outside of it."""
     try:
         yield
+    except LeaseLost:
+        # The sweep is another's by now, who says how it ends.
+        raise
     except (EnvironmentFailure, KeyboardInterrupt) as error:
         # The store may be what failed: then its lease runs out, which says the same.
         with suppress(EnvironmentFailure):

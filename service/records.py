@@ -85,7 +85,7 @@ class ReportRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A trial's training loss and first-group LR for every step, [steps], and the step each value belongs to (from 1)."""
+    """A trial's training loss and first-group LR of every step, [steps], and which step (from 1) it was."""
 
     steps: tuple[int, ...]
     losses: tuple[float, ...]

@@ -153,7 +153,7 @@ OPTIMIZERS: Mapping[str, OptimizerRow] = {
             care="nesterov needs momentum > 0 and dampening 0",
             momentum=Choice(values=(0.0, 0.9)),
         ),
-        _optimizer("Adam", 1e-3, _ADAM_LR, _ADAM),
+        _optimizer("Adam", 1e-3, _ADAM_LR, _ADAM | {"decoupled_weight_decay": _FLAG}),
         _optimizer(
             "AdamW",
             1e-3,

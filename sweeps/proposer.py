@@ -6,6 +6,7 @@ proposes the same twice, whichever worker was quicker (docs/decisions/0002-repro
 """
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
@@ -111,12 +112,16 @@ class OptunaProposer:
         self._storage.horizon = max(0, number - self._window + 1)
         try:
             # A starting point stands for its pair of optimizer and scheduler: it is judged, for others to be
-            # compared with it, but trained to the end, so that every pair has one value that counts.
-            prune = trial.should_prune() and self._proposals[number].origin != "start"
+            # compared with it, but trained to the end on every seed, so that every pair has one value that counts.
+            prune = bool(trial.should_prune()) and self._origin(number) != "start"
             self._verdicts[number, epoch] = prune
         finally:
             self._storage.horizon = None
         return self._verdicts[number, epoch]
+
+    def _origin(self, number: int) -> str:
+        """Where the configuration of a trial came from, on whichever of its seeds."""
+        return self._proposals[number - number % len(self._spec.seeds)].origin
 
     def tell(self, result: TrialResult) -> None:
         self._results[result.proposal.number] = result
@@ -129,7 +134,7 @@ class OptunaProposer:
             self._repeat(result.proposal)
             for epoch in range(1, len(result.objectives) + 1):
                 value = self._spec.objective.of(result.objectives[:epoch])
-                if value is not None:
+                if value is not None and math.isfinite(result.objectives[epoch - 1]):
                     self.report(result.proposal.number, epoch, value)
 
     def _repeat(self, proposal: Proposal) -> None:
@@ -163,7 +168,7 @@ class OptunaProposer:
         with _quiet():
             self._study.sampler = self._sampler_of(number)
             if fixed is not None:
-                self._study.enqueue_trial(dict(fixed))
+                self._study.enqueue_trial({name: _label(value) for name, value in fixed.items()})
             trial = self._study.ask()
             proposal = self._suggest(trial, number, origin)
         self._trials.append(trial)
@@ -193,6 +198,10 @@ class OptunaProposer:
             case Outcome.COMPLETE if result.value is not None:
                 self._study.tell(trial, result.value)
             case Outcome.DIVERGED:
+                if self._spec.sampler.name == "tpe":
+                    # TPE ranks every pruned trial below one that was told a value, even the worst; an infeasible
+                    # one it ranks below all.
+                    trial.set_constraint("diverged", 1.0)
                 self._study.tell(trial, self._spec.objective.worst)
             case Outcome.PRUNED:
                 self._study.tell(trial, state=TrialState.PRUNED)
@@ -205,7 +214,7 @@ def _point(proposal: Proposal) -> Point:
         "optimizer": proposal.optimizer,
         "scheduler": proposal.scheduler,
         f"{proposal.optimizer}.lr": proposal.initial_lr,
-        **{name: _label(value) for name, value in proposal.params.items()},
+        **proposal.params,
     }
 
 
@@ -251,8 +260,9 @@ def _samplers(spec: SweepSpec, space: SearchSpace) -> Callable[[int], BaseSample
             constant_liar=True,
             seed=_derive(spec.seed, number),
         ),
-        # One sequence for the whole sweep: only the place in it changes from ask to ask.
-        "quasi-random": lambda number: _WholeSpaceQMC(flat, spec.seed, number),
+        # One sequence for the whole sweep: only the place in it changes from configuration to configuration. To
+        # take every n-th point of it would leave parts of the space empty.
+        "quasi-random": lambda number: _WholeSpaceQMC(flat, spec.seed, number // len(spec.seeds)),
         "random": lambda number: RandomSampler(seed=_derive(spec.seed, number)),
         # Every point of a grid is a starting point, so that nothing is left to sample.
         "grid": lambda number: RandomSampler(seed=spec.seed),

@@ -15,8 +15,8 @@ from sweeps.rules import smoothed, valley
 
 _DIVERGED = 4.0
 """A loss of so many times the lowest before it counts as divergence: fastai's stop rule."""
-_LEARNED = 0.98
-"""A curve that never falls below this share of its start has learned nothing."""
+_LEARNED = 0.02
+"""A curve that never falls by more than this share of its start has learned nothing."""
 _BELOW, _ABOVE = 10.0, 3.0
 """The search reaches at least these factors below and above the pick."""
 
@@ -43,11 +43,12 @@ class _Reading:
 
 def _read(lrs: Sequence[float], losses: Sequence[float]) -> _Reading:
     curve = smoothed(losses)
-    end = _explosion(curve)
+    curve = curve[: _explosion(curve)]
+    lowest = min(range(len(curve)), key=curve.__getitem__)
     return _Reading(
-        pick=valley(lrs[:end], curve[:end]),
-        lowest=lrs[min(range(len(curve)), key=curve.__getitem__)],
-        learned=min(curve) < _LEARNED * curve[0],
+        pick=valley(lrs, curve),
+        lowest=lrs[lowest],
+        learned=curve[0] - curve[lowest] > _LEARNED * abs(curve[0]),
     )
 
 
@@ -56,7 +57,8 @@ def _explosion(curve: Sequence[float]) -> int:
     lowest = curve[0]
     for step, loss in enumerate(curve):
         lowest = min(lowest, loss)
-        if loss > _DIVERGED * lowest:
+        # Written as a distance, so that a loss below zero, a log-likelihood say, can blow up as well.
+        if loss - lowest > (_DIVERGED - 1) * abs(lowest):
             return max(2, step)
     return len(curve)
 

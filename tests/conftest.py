@@ -1,11 +1,13 @@
-"""Fixtures for every package: a real PostgreSQL, and a store on each database."""
+"""Fixtures for every package: a real PostgreSQL, a store on each database, a real Ray cluster."""
 
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from glob import glob
@@ -15,6 +17,7 @@ import psycopg
 import pytest
 
 from service.store import Store
+from workers.rayenv import prepare_ray
 
 
 def missing(what: str) -> None:
@@ -95,3 +98,35 @@ def store(store_url: str) -> Iterator[Store]:
     """An empty store, on each of the two kinds of database in turn."""
     with Store.open(store_url, upgrade=True) as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Ray cluster of this session's own: two CPUs, on loopback, with a token."""
+    prepare_ray(local=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    # Not under pytest's folder: the paths of Ray's sockets must stay short.
+    folder = Path(tempfile.mkdtemp(prefix="lrs-ray-"))
+    start = ["start", "--head", "--block", "--num-cpus=2", "--include-dashboard=false"]
+    where = ["--node-ip-address=127.0.0.1", f"--port={address.partition(':')[2]}", f"--temp-dir={folder}"]
+    head = subprocess.Popen(
+        [Path(sys.executable).with_name("ray"), *start, *where],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", int(address.partition(":")[2])), timeout=1).close()
+                break
+            except OSError:
+                assert head.poll() is None, "ray start ended by itself"
+                time.sleep(0.1)
+        yield address
+    finally:
+        head.terminate()
+        head.wait()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -31,14 +31,20 @@ def sync(
 ) -> None:
     """Write to MLflow what it lacks of a sweep; what it has already is not written twice."""
     from service.home import Home
+    from service.records import Status
     from service.tracking.client import check_reachable
     from service.tracking.links import run_url
     from service.tracking.thread import Tracking
-    from sweeps.errors import EnvironmentFailure
+    from sweeps.errors import EnvironmentFailure, UserError
 
     home = Home.find(store=store, tracking_uri=tracking_uri)
     opened = open_store(store)
     sweep_id = opened.resolve(sweep)
+    if opened.sweep(sweep_id).status is Status.RUNNING:
+        raise UserError(
+            f"sweep {sweep_id} is running and writes to MLflow by itself; if its process is gone, go on with "
+            f"`lrsweep run --resume {sweep_id}`"
+        )
     check_reachable(home)
     with Tracking(opened, sweep_id, home) as tracking:
         trouble = tracking.close(patience)

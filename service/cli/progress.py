@@ -54,10 +54,12 @@ class Watcher:
             return
         self.outcomes[ended.outcome] += 1
         if value is not None and ended.outcome is Outcome.COMPLETE:
-            if self.best is None or self._spec.objective.better(value, self.best[0]):
-                self.best = (value, proposal)
+            self.best = min(self.best or (value, proposal), (value, proposal), key=lambda pair: self._rank(pair[0]))
         if ended.error:
             self.say(f"trial {number} FAILED: {ended.error.strip().splitlines()[-1]}")
+
+    def _rank(self, value: float) -> float:
+        return value if self._spec.objective.direction == "minimize" else -value
 
     def picked(self, picks: Sequence[Pick]) -> None:
         self.phase = "writing the last to MLflow"

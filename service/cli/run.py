@@ -88,11 +88,7 @@ def run(
 
     def claimed() -> str:
         if raw is not None:
-            return str(
-                opened.create_sweep(name=spec.name, task=spec.task.use, spec=raw, total_trials=spec.total_trials)
-            )
-        if retry_failed:
-            opened.reset_failed(sweep_id)
+            return opened.create_sweep(name=spec.name, task=spec.task.use, spec=raw, total_trials=spec.total_trials)
         return sweep_id
 
     from service.cli.progress import progress
@@ -106,6 +102,7 @@ def run(
             sweep_id=claimed,
             watcher=watcher,
             say=watcher.say,
+            retry_failed=retry_failed,
         )
     return _report(home, opened, spec, launched, json=json)
 

@@ -1,5 +1,7 @@
 """Who works on a sweep and where it stands: leases, cancellation, endings, retries."""
 
+import os
+import socket
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -107,7 +109,23 @@ def _lease(sweep: SweepRow, owner: str, now: datetime, ttl: float) -> None:
 
 
 def _lease_is_live(sweep: SweepRow, now: datetime) -> bool:
-    return sweep.owner is not None and sweep.lease_until is not None and sweep.lease_until > now
+    if sweep.owner is None or sweep.lease_until is None or sweep.lease_until <= now:
+        return False
+    return not _died_here(sweep.owner)
+
+
+def _died_here(owner: str) -> bool:
+    """True if `pid@host` is of this machine and gone: then nobody need wait for the lease to run out."""
+    pid, _, host = owner.partition("@")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def _end(session: Session, sweep: SweepRow, status: Status) -> None:

@@ -28,6 +28,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     # Also keeps the dozens of lines quiet that Alembic says while it makes a new database.
     "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # Standard output is for our own results.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 

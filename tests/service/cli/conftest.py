@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from service.store import Store
+
 
 @dataclass(frozen=True)
 class Said:
@@ -31,16 +33,11 @@ Cli = Callable[..., Said]
 
 
 @pytest.fixture(scope="session")
-def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store and an empty MLflow database: MLflow takes seconds to make its tables, so it does so once."""
+def fresh_home(tmp_path_factory: pytest.TempPathFactory, new_mlflow: Path) -> Path:
+    """An empty store and an empty MLflow database."""
     folder = tmp_path_factory.mktemp("home")
-    code = (
-        "from service.home import Home; from service.store import Store;"
-        "from service.tracking.client import open_client;"
-        "home = Home.find(); Store.open(home.store_url).close(); open_client(home).search_experiments()"
-    )
-    environment = clean_environment() | {"LRSWEEP_HOME": str(folder)}
-    subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, check=True)
+    Store.open(f"sqlite:///{folder}/lrsweep.db").close()
+    shutil.copy(new_mlflow, folder / "mlflow.db")
     return folder
 
 

@@ -1,11 +1,6 @@
 """A store, an MLflow of each kind, and a sweep to show in it."""
 
-import os
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +12,8 @@ from service.home import Home
 from service.records import Status
 from service.store import Store
 from service.tracking.client import open_client
-from service.tracking.links import ui_command
 from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
-
-# Only MLflow's own, and only while it is imported, makes its database or searches.
-THIRD_PARTY = ("ignore:The ``noload`` loader strategy:DeprecationWarning",)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            for warning in THIRD_PARTY:
-                item.add_marker(pytest.mark.filterwarnings(warning))
-
+from tests.service.mlflow_server import home_in
 
 SPEC: dict[str, Any] = {
     "name": "demo",
@@ -217,22 +200,6 @@ def sweep(store: Store) -> Sweep:
     return Sweep(store)
 
 
-@pytest.fixture(scope="session")
-def new_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database, made once: each takes MLflow a second."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    open_client(home_in(folder)).search_experiments()
-    return folder / "mlflow.db"
-
-
-def home_in(folder: Path, tracking_uri: str | None = None) -> Home:
-    return Home(
-        folder=folder,
-        store_url=f"sqlite:///{folder / 'lrsweep.db'}",
-        tracking_uri=tracking_uri or f"sqlite:///{folder / 'mlflow.db'}",
-    )
-
-
 @pytest.fixture
 def home(tmp_path: Path, new_mlflow: Path) -> Home:
     """A home with an embedded MLflow."""
@@ -243,53 +210,3 @@ def home(tmp_path: Path, new_mlflow: Path) -> Home:
 @pytest.fixture
 def look(home: Home, sweep: Sweep) -> Look:
     return Look(home, sweep)
-
-
-class MlflowServer:
-    """An `mlflow server` on a port of its own, as `lrsweep ui` starts it; it can die and come back."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command, environment = ui_command(home_in(self.folder), port=self.port)
-        with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + 60
-        while not self._answers():
-            assert self._process.poll() is None, (self.folder / "server.log").read_text()[-3000:]
-            assert time.monotonic() < deadline, "mlflow server did not start within a minute"
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        """Ends the server and its worker at once."""
-        if self._process is not None:
-            os.killpg(self._process.pid, 9)
-            self._process.wait()
-            self._process = None
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
-
-
-@pytest.fixture
-def mlflow_server(tmp_path: Path, new_mlflow: Path) -> Iterator[MlflowServer]:
-    """A running MLflow server with an empty database."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    shutil.copy(new_mlflow, folder / "mlflow.db")
-    server = MlflowServer(folder)
-    server.start()
-    yield server
-    server.kill()

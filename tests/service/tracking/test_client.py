@@ -12,8 +12,7 @@ import pytest
 
 from service.tracking.client import artifact_root, check_reachable
 from sweeps.errors import EnvironmentFailure, UserError
-
-from .conftest import home_in
+from tests.service.mlflow_server import home_in
 
 
 class Answering:

@@ -7,8 +7,7 @@ import pytest
 from service.records import MlflowPlace
 from service.tracking.links import experiment_url, run_url, trials_path, ui_command, without_password
 from sweeps.errors import UserError
-
-from .conftest import home_in
+from tests.service.mlflow_server import home_in
 
 EMBEDDED = MlflowPlace(tracking_uri="sqlite:////data/mlflow.db", experiment_id="7", run_id="abc")
 SERVER = MlflowPlace(tracking_uri="https://ann:pw@mlflow.example.org/team/", experiment_id="7", run_id="abc")

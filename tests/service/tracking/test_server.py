@@ -10,8 +10,8 @@ from service.tracking.projection import Projector
 from service.tracking.thread import Tracking
 from sweeps.errors import EnvironmentFailure
 from sweeps.records import Outcome
-
-from .conftest import Look, MlflowServer, Sweep, home_in
+from tests.service.mlflow_server import MlflowServer, home_in
+from tests.service.tracking.conftest import Look, Sweep
 
 
 def test_an_outage_in_the_middle_loses_nothing(

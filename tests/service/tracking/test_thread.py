@@ -13,8 +13,8 @@ from service.store import Store
 from service.tracking import thread
 from service.tracking.thread import Tracking
 from sweeps.errors import UserError
-
-from .conftest import Look, Sweep, home_in
+from tests.service.mlflow_server import home_in
+from tests.service.tracking.conftest import Look, Sweep
 
 
 class Scripted:

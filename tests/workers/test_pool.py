@@ -1,0 +1,207 @@
+"""The Ray pool on a real cluster."""
+
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.errors import EnvironmentFailure, TaskError, UserError
+from sweeps.objective import Objective
+from sweeps.records import Budget, Ended, Event, Job, Lost, Outcome, Report, Started, Stop
+from workers.loading import load_task
+
+pytestmark = [
+    pytest.mark.ray,
+    # Ray leaves pipes of its own open when a driver disconnects.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+]
+
+TASK = """
+import os, signal, time
+from helpers import network
+import torch
+
+class Task:
+    def __init__(self, marker=None, pause=0.0):
+        self.marker, self.pause = marker, pause
+    def model(self):
+        return network()
+    def data(self):
+        x = torch.randn(32, 2, generator=torch.Generator().manual_seed(0))
+        return (x, x.sum(1, keepdim=True)), (x, x.sum(1, keepdim=True))
+    def loss(self, model, batch):
+        time.sleep(self.pause)
+        if self.marker and not os.path.exists(self.marker):
+            open(self.marker, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        x, y = batch
+        return ((model(x) - y) ** 2).mean()
+"""
+HELPERS = """
+from torch import nn
+
+def network():
+    return nn.Linear(2, 1)
+"""
+
+
+@pytest.fixture
+def pools(ray_address: str) -> Iterator[Callable[..., Any]]:
+    """Makes pools on the session's cluster; each is closed at the end."""
+    from workers.pool import RayPool, Resources
+
+    made = []
+
+    def make(task: Any, *, modules: tuple[str, ...] = (), count: int = 1, cpus: float = 1.0, gpus: float = 0.0) -> Any:
+        resources = Resources(count=count, cpus=cpus, gpus=gpus, threads=1)
+        by_value = [sys.modules[name] for name in modules]
+        made.append(RayPool(lambda: task, resources, address=ray_address, by_value=by_value))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+@pytest.fixture
+def users_task(tmp_path: Path) -> Callable[..., Any]:
+    """A task in a file of the user's, with a helper module beside it, that workers cannot import."""
+    (tmp_path / "task.py").write_text(TASK)
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    return lambda **args: load_task(f"{tmp_path}/task.py:Task", args)
+
+
+def job(key: str = "trial 0", epochs: int = 3, **fields: Any) -> Job:
+    defaults: dict[str, Any] = {"optimizer": "SGD", "scheduler": "none", "initial_lr": 0.1}
+    return Job(key=key, budget=Budget(epochs=epochs), objective=Objective(), **defaults | fields)
+
+
+def events_until(pool: Any, over: Callable[[Event], bool], seconds: float = 60) -> list[Event]:
+    found: list[Event] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for event in pool.events(0.2):
+            found.append(event)
+            if over(event):
+                return found
+    pytest.fail(f"nothing of the kind within {seconds} s: {found}")
+
+
+def has_ended(event: Event) -> bool:
+    return isinstance(event, Ended | Lost)
+
+
+def test_user_code_reaches_workers_that_cannot_import_it(pools: Any, users_task: Any) -> None:
+    loaded = users_task()
+    assert set(loaded.local_modules) == {"helpers", "task"}
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    assert pool.probe().metrics == ("train/loss", "val/loss")
+    pool.submit(job())
+    found = events_until(pool, has_ended)
+    assert [type(event) for event in found] == [Started, Report, Report, Report, Ended]
+    assert found[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
+
+
+def test_a_warm_worker_takes_job_after_job(pools: Any, users_task: Any) -> None:
+    loaded = users_task()
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    losses = []
+    for number in range(3):
+        pool.submit(job(f"trial {number}"))
+        found = events_until(pool, has_ended)
+        losses.append([event.metrics for event in found if isinstance(event, Report)])
+        events = iter(lambda pool=pool: list(pool.events(0.2)), [])
+        assert not list(events)
+        assert pool.has_room()
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_a_stop_ends_a_running_trial_within_an_epoch(pools: Any, users_task: Any) -> None:
+    loaded = users_task(pause=0.3)
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    pool.submit(job(epochs=1000))
+    events_until(pool, lambda event: isinstance(event, Report))
+    pool.stop("trial 0", Stop.CANCELLED)
+    found = events_until(pool, has_ended)
+    assert len([event for event in found if isinstance(event, Report)]) <= 1
+    assert found[-1] == Ended(key="trial 0", outcome=Outcome.CANCELLED)
+
+
+@pytest.mark.parametrize(("verdict", "epochs"), [("stop", 2), ("go_on", 4)])
+def test_a_trial_waits_at_its_rung(pools: Any, users_task: Any, verdict: str, epochs: int) -> None:
+    loaded = users_task()
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    pool.submit(job(epochs=4, rungs=(2,)))
+    events_until(pool, lambda event: isinstance(event, Report) and event.epoch == 2)
+    assert list(pool.events(0.5)) == []
+    if verdict == "stop":
+        pool.stop("trial 0", Stop.PRUNED)
+    else:
+        pool.go_on("trial 0")
+    found = events_until(pool, has_ended)
+    assert 2 + len([event for event in found if isinstance(event, Report)]) == epochs
+
+
+def test_a_dead_worker_is_lost_and_its_place_is_filled(pools: Any, users_task: Any, tmp_path: Path) -> None:
+    loaded = users_task(marker=str(tmp_path / "killed"))
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    pool.submit(job())
+    lost = events_until(pool, has_ended)[-1]
+    assert isinstance(lost, Lost)
+    assert "died" in lost.reason
+    pool.submit(job())
+    assert events_until(pool, has_ended)[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"count": 3}, "3 workers with 1 CPU each need 3 CPU"), ({"gpus": 0.5}, "0.5 GPU each need 0.5 GPU")],
+)
+def test_what_the_cluster_has_not_is_refused_at_once(pools: Any, asked: dict[str, float], words: str) -> None:
+    with pytest.raises(UserError, match="the cluster has 2 CPU and 0 GPU") as refused:
+        pools(None, **asked)
+    assert words in str(refused.value)
+
+
+def test_a_task_that_fails_its_first_batch_shows_its_traceback(pools: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(
+        textwrap.dedent(
+            """
+            class Bad:
+                def model(self):
+                    raise KeyError("my model")
+                def data(self):
+                    import torch
+                    return torch.ones(4, 2), None
+                def loss(self, model, batch):
+                    return 0
+            """
+        )
+    )
+    loaded = load_task(f"{tmp_path}/bad.py:Bad", {})
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    with pytest.raises(TaskError, match="KeyError: 'my model'") as failed:
+        pool.probe()
+    assert "workers/" not in failed.value.traceback
+
+
+def test_a_task_that_cannot_be_pickled_is_refused(pools: Any) -> None:
+    import threading
+
+    task = load_task("quadratic", {}).task
+    task.lock = threading.Lock()
+    with pytest.raises(UserError, match="cannot be sent to workers"):
+        pools(task)
+
+
+def test_an_address_where_nobody_listens_is_said_at_once(ray_address: str) -> None:
+    from workers.pool import RayPool, Resources
+
+    with pytest.raises(EnvironmentFailure, match="127.0.0.1:1"):
+        RayPool(lambda: None, Resources(count=1, cpus=1, gpus=0, threads=1), address="127.0.0.1:1")
