@@ -151,7 +151,7 @@ OPTIMIZERS: Mapping[str, OptimizerRow] = {
                 "nesterov": _FLAG,
             },
             care="nesterov needs momentum > 0 and dampening 0",
-            momentum=Choice(values=(0.0, 0.9)),
+            momentum=Choice(values=(0.9, 0.0)),
         ),
         _optimizer("Adam", 1e-3, _ADAM_LR, _ADAM | {"decoupled_weight_decay": _FLAG}),
         _optimizer(
@@ -350,7 +350,7 @@ def optimizer_space(name: str, given: Domains) -> Domains:
     """What is searched for an optimizer: what the user gave, over what its row searches unasked.
 
     >>> optimizer_space("SGD", {"nesterov": Fixed(value=False)})
-    {'momentum': Choice(values=(0.0, 0.9)), 'nesterov': Fixed(value=False)}
+    {'momentum': Choice(values=(0.9, 0.0)), 'nesterov': Fixed(value=False)}
     """
     return {**optimizer_row(name).space, **given}
 

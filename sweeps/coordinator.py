@@ -48,7 +48,7 @@ class Coordinator:
     ):
         self._spec, self._runner, self._recorder = spec, runner, recorder
         self._checkpoints, self._wanted, self._make_proposer = checkpoints, wanted, make_proposer
-        self._clock, self._began = clock, clock()
+        self._clock, self._began, self._out_of_time = clock, clock(), False
 
     def run(self, past: Past) -> Ending:
         """Runs the sweep, or what is left of it, to its end.
@@ -61,15 +61,15 @@ class Coordinator:
         check_fit(self._spec, info)
         self._recorder.probed(info)
         tests = RangePhase(self._spec, self._runner, self._recorder, past.range_tests).run(self._wanted, _TICK)
-        if tests is None:
-            return _ENDINGS[self._wanted()]
+        if isinstance(tests, Stop):
+            return _ENDINGS[tests]
         epochs = self._spec.budget.total_epochs(info.steps_per_epoch or 1)
         space = search_space(self._spec, tests, epochs)
         search = self._search(space, tests, epochs)
         search.resume(past.trials)
         told = search.run(self._stop, _TICK)
-        self._recorder.picked(picks(search.results, space, self._spec.objective))
-        return _ENDINGS[told if self._wanted() else None]
+        self._recorder.picked(picks(search.results, space, self._spec.objective, self._spec.seeds))
+        return Ending.DONE if self._out_of_time else _ENDINGS[told]
 
     def _search(self, space: SearchSpace, tests: Sequence[RangeTest], epochs: int) -> Search:
         starts = starting_points(self._spec, space, tests)
@@ -77,9 +77,11 @@ class Coordinator:
         return Search(self._spec, self._runner, self._recorder, proposer, epochs=epochs, checkpoints=self._checkpoints)
 
     def _stop(self) -> Stop | None:
+        if wanted := self._wanted():
+            return wanted
         timeout = self._spec.timeout
-        out_of_time = timeout is not None and self._clock() - self._began >= timeout
-        return self._wanted() or (Stop.CANCELLED if out_of_time else None)
+        self._out_of_time = timeout is not None and self._clock() - self._began >= timeout
+        return Stop.CANCELLED if self._out_of_time else None
 
 
 def check_fit(spec: SweepSpec, info: TaskInfo) -> None:

@@ -14,19 +14,22 @@ _CLOSE = 0.05
 """Values within this share of the best count as just as good: the span of their LRs goes into the pick."""
 _AT_BOUND = 1.25
 """A best LR within this factor of a bound may lie beyond it."""
-_PRUNED_ONLY = "pruned trials only: none of this pair was trained to the end"
+_SOME_SEEDS = "not trained on every seed: the others were not reached"
+_PRUNED = "pruned, not trained to the end"
 
 
-def picks(results: Sequence[TrialResult], space: SearchSpace, objective: Objective) -> list[Pick]:
+def picks(results: Sequence[TrialResult], space: SearchSpace, objective: Objective, seeds: Sequence[int]) -> list[Pick]:
     """The best configuration of every (optimizer, scheduler), best pair first.
 
-    A configuration counts once all its seeds are COMPLETE, with the mean of their values; so one diverging seed
-    puts it out. A pair without any falls back to its best PRUNED trial and says so; a pair in which nothing
-    reached a rung has no pick.
+    A configuration counts with the mean over its seeds, and only if none of them diverged, failed or was
+    cancelled. Where a trial's best epoch counts, a PRUNED one is as good a witness as a COMPLETE one, since going
+    on could only have improved it; where the last epoch counts, it stands in only for a pair without COMPLETE
+    trials. A pick that rests on pruned trials says so.
     """
-    found = [pick for arm, trials in _by_arm(results) if (pick := _pick(arm, trials, space, objective))]
+    arms = _by_arm(results)
+    found = [pick for arm, trials in arms if (pick := _pick(arm, trials, space, objective, set(seeds)))]
     sign = 1 if objective.direction == "minimize" else -1
-    return sorted(found, key=lambda pick: (_PRUNED_ONLY in pick.notes, sign * pick.value))
+    return sorted(found, key=lambda pick: sign * pick.value)
 
 
 def _by_arm(results: Sequence[TrialResult]) -> Iterable[tuple[tuple[str, str], list[TrialResult]]]:
@@ -36,19 +39,22 @@ def _by_arm(results: Sequence[TrialResult]) -> Iterable[tuple[tuple[str, str], l
     return arms.items()
 
 
-def _pick(arm: tuple[str, str], trials: Sequence[TrialResult], space: SearchSpace, objective: Objective) -> Pick | None:
+def _pick(
+    arm: tuple[str, str], trials: Sequence[TrialResult], space: SearchSpace, objective: Objective, seeds: set[int]
+) -> Pick | None:
     ended = [trial for trial in trials if trial.outcome is not None]
-    configs = list(_configurations(ended))
-    complete = [config for config in configs if all(trial.outcome is Outcome.COMPLETE for trial in config)]
-    pruned = [[trial] for trial in ended if trial.outcome is Outcome.PRUNED]
-    ranked = _ranked(complete or pruned, objective)
+    trained = [config for config in _configurations(ended) if _outcomes(config) <= {Outcome.COMPLETE, Outcome.PRUNED}]
+    complete = [config for config in trained if Outcome.PRUNED not in _outcomes(config)]
+    candidates = trained if objective.value == "best" or not complete else complete
+    on_all_seeds = [config for config in candidates if _seeds(config) == seeds]
+    ranked = _ranked(on_all_seeds or candidates, objective)
     if not ranked:
         return None
     value, best = ranked[0]
     close = [config for other, config in ranked if abs(other - value) <= _CLOSE * abs(value)]
     lrs = [config[0].proposal.initial_lr for config in close]
     proposal = best[0].proposal
-    notes = () if complete else (_PRUNED_ONLY,)
+    notes = [_PRUNED] * (best not in complete) + [_SOME_SEEDS] * (not on_all_seeds)
     return Pick(
         optimizer=arm[0],
         scheduler=arm[1],
@@ -61,6 +67,14 @@ def _pick(arm: tuple[str, str], trials: Sequence[TrialResult], space: SearchSpac
         high=max(lrs),
         notes=(*notes, *_bound_notes(proposal.initial_lr, space.optimizers[arm[0]]["lr"])),
     )
+
+
+def _seeds(config: Sequence[TrialResult]) -> set[int]:
+    return {trial.proposal.seed for trial in config}
+
+
+def _outcomes(config: Sequence[TrialResult]) -> set[Outcome | None]:
+    return {trial.outcome for trial in config}
 
 
 def _configurations(trials: Sequence[TrialResult]) -> Iterator[list[TrialResult]]:

@@ -8,6 +8,7 @@ proposes the same twice, whichever worker was quicker (docs/decisions/0002-repro
 import hashlib
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,8 @@ class OptunaProposer:
         config = number // len(self._spec.seeds)
         if config < len(self._starts):
             return self._ask(self._starts[config], origin="grid" if self._spec.sampler.name == "grid" else "start")
+        if self._spec.sampler.name == "tpe" and config % 2:
+            return self._ask(self._least_tried(), origin="turn")
         return self._ask(None, origin="sampler")
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -140,7 +143,11 @@ class OptunaProposer:
     def _repeat(self, proposal: Proposal) -> None:
         """Makes a proposal again. CMA-ES learns only from what it drew itself, so it must draw it again."""
         redraw = self._spec.sampler.name == "cma-es" and proposal.origin == "sampler"
-        if self._ask(None if redraw else _point(proposal), origin=proposal.origin) != proposal:
+        try:
+            again = self._ask(None if redraw else _point(proposal), origin=proposal.origin)
+        except ValueError:  # Optuna's, for a value that is not among its choices
+            again = None
+        if again != proposal:
             raise UserError(
                 f"trial {proposal.number} cannot be proposed again as it was: another version of Optuna or of the "
                 "spec made this sweep; start a new sweep, with its best configurations as `starts`"
@@ -159,6 +166,12 @@ class OptunaProposer:
         if not self._learns:
             return True
         return all(number in self._results for number in range(len(self._proposals) - self._window + 1))
+
+    def _least_tried(self) -> Point:
+        """The pair whose turn it is. TPE soon keeps to the best pair, but people want an LR for every one of them."""
+        tried = Counter((proposal.optimizer, proposal.scheduler) for proposal in self._proposals)
+        optimizer, scheduler = min(self._space.arms(), key=lambda arm: tried[arm])
+        return {"optimizer": optimizer, "scheduler": scheduler}
 
     def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
         number = len(self._proposals)

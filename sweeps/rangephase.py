@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sweeps.failures import SweepFailed, last_line
 from sweeps.jobs import range_test_jobs, range_tested
@@ -36,23 +36,44 @@ class RangePhase:
         self._by_key = {ramp.job.key: ramp for ramps in self._ramps.values() for ramp in ramps}
         self._queue = [ramp.job for ramp in self._by_key.values()]
         self._tests = list(known)
+        self._failed: list[Sequence[_Ramp]] = []
 
-    def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | None:
-        """All range tests of the sweep; None if told to stop meanwhile (those that were over are recorded).
+    def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | Stop:
+        """All range tests of the sweep, or why it was told to stop meanwhile (those that were over are recorded).
 
-        Raises SweepFailed if one fails on every seed in the same way.
+        An optimizer whose range test fails on every seed goes on with the catalogue's bounds. Raises SweepFailed
+        if the range tests of all optimizers fail in the same way.
         """
         while self._ramps:
-            if wanted() is not None:
-                return None
+            if (told := wanted()) is not None:
+                return told
             while self._queue and self._runner.has_room():
                 self._runner.submit(self._queue.pop(0))
             for event in self._runner.events(tick):
                 self._take(event)
             for name in [name for name, ramps in self._ramps.items() if all(ramp.over for ramp in ramps)]:
-                self._tests.append(_read(self._ramps.pop(name)))
-                self._recorder.range_tested(self._tests[-1])
+                self._close(self._ramps.pop(name))
+        self._close_failed()
         return self._tests
+
+    def _close(self, ramps: Sequence[_Ramp]) -> None:
+        if all(ramp.error is not None for ramp in ramps):
+            self._failed.append(ramps)
+        else:
+            self._keep(_read(ramps))
+
+    def _close_failed(self) -> None:
+        errors = [ramp.error for ramps in self._failed for ramp in ramps if ramp.error is not None]
+        if not self._tests and len(set(map(last_line, errors))) == 1:
+            raise SweepFailed(f"the range tests all failed the same way:\n{errors[0]}")
+        for ramps in self._failed:
+            test = _read(ramps)
+            reason = f"it failed on every seed: {last_line(ramps[0].error or '')}"
+            self._keep(replace(test, reasons=(reason,)))
+
+    def _keep(self, test: RangeTest) -> None:
+        self._tests.append(test)
+        self._recorder.range_tested(test)
 
     def _take(self, event: Event) -> None:
         ramp = self._by_key[event.key]
@@ -67,15 +88,13 @@ class RangePhase:
 
 def _read(ramps: Sequence[_Ramp]) -> RangeTest:
     first = ramps[0].job
-    errors = [ramp.error for ramp in ramps if ramp.error]
-    if len(errors) == len(ramps) and len(set(map(last_line, errors))) == 1:
-        raise SweepFailed(f"the range test of {first.optimizer} failed on every seed:\n{errors[0]}")
     assert first.ramp is not None
     return read_range_test(
         first.optimizer,
         seeds=[ramp.job.seed for ramp in ramps],
         lrs=ramp_lrs(first.ramp),
-        losses=[_finite_part(ramp.losses) for ramp in ramps],
+        # A failed seed's curve was not cut short by its LR, as it would seem.
+        losses=[[] if ramp.error is not None else _finite_part(ramp.losses) for ramp in ramps],
     )
 
 

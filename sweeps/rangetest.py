@@ -18,7 +18,7 @@ _DIVERGED = 4.0
 _LEARNED = 0.02
 """A curve that never falls by more than this share of its start has learned nothing."""
 _BELOW, _ABOVE = 10.0, 3.0
-"""The search reaches at least these factors below and above the pick."""
+"""The search reaches this factor below the pick, and above the LR at which the loss was lowest."""
 
 
 def ramp_lrs(ramp: Ramp) -> list[float]:
@@ -69,9 +69,9 @@ def read_range_test(
     """Reads a range test's curves: the median valley over the seeds is the pick, and bounds lie around it.
 
     `lrs` is [steps]; `losses` is [seeds][steps], finite, cut short where a seed's loss turned NaN or infinite.
-    The search's upper bound is the LR of the lowest smoothed loss (median over the seeds), which is already too
-    much for a whole training, but at least 3 times the pick; the lower one lies 10 times below the pick. A test
-    in which most seeds learned nothing is not trusted and gives the catalogue's bounds.
+    The search's upper bound is three times the LR of the lowest smoothed loss (median over the seeds): a ramp of
+    few steps may not yet show what an LR does to a whole training. The lower one lies 10 times below the pick. A
+    test in which most seeds learned nothing is not trusted and gives the catalogue's bounds.
     """
     row = optimizer_row(optimizer)
     readings = [_read(lrs, curve) for curve in losses if len(curve) > 1]
@@ -83,7 +83,7 @@ def read_range_test(
         pick, low, high = row.default_lr, row.lr.low, row.lr.high
     else:
         pick = math.exp(median(math.log(reading.pick) for reading in learned))
-        high = max(median(reading.lowest for reading in learned), pick * _ABOVE)
+        high = max(median(reading.lowest for reading in learned), pick) * _ABOVE
         low = pick / _BELOW
     return RangeTest(
         optimizer=optimizer,

@@ -1,5 +1,6 @@
 """The main phase of a sweep: keeps the workers busy with proposals until none is left."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -38,10 +39,11 @@ class Search:
     ):
         self._spec, self._runner, self._recorder, self._proposer = spec, runner, recorder, proposer
         self._epochs, self._checkpoints = epochs, checkpoints
-        self._waiting: list[TrialResult] = []
+        self._waiting: list[_Running] = []
         self._running: dict[str, _Running] = {}
         self._results: dict[int, TrialResult] = {}
         self._failures = FailureWatch()
+        self._told: Stop | None = None
 
     @property
     def results(self) -> list[TrialResult]:
@@ -49,25 +51,35 @@ class Search:
         return [self._results[number] for number in sorted(self._results)]
 
     def resume(self, past: Sequence[TrialResult]) -> None:
-        """Takes up what an earlier run left: ended trials count, unfinished ones go first."""
+        """Takes up what an earlier run left: ended trials count, unfinished ones go first.
+
+        A trial that was left at a rung, just as it was to be pruned, ends there.
+        """
         self._proposer.replay(past)
         self._results = {trial.proposal.number: trial for trial in past if trial.outcome is not None}
-        self._waiting = [trial for trial in past if trial.outcome is None]
+        if any(trial.outcome not in (None, Outcome.FAILED, Outcome.CANCELLED) for trial in past):
+            self._failures.saw(None)
+        for unfinished in [trial for trial in past if trial.outcome is None]:
+            trial = self._taken_up(unfinished)
+            if trial.objectives and self._judge(trial, len(trial.objectives)):
+                self._end(Ended(key=trial.job.key, outcome=Outcome.PRUNED), trial)
+            else:
+                self._waiting.append(trial)
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> Stop | None:
         """Trains until nothing is left to propose (None), or until told to stop and all running trials did.
 
         Raises SweepFailed when the first trials all fail the same way.
         """
-        told: Stop | None = None
         while True:
-            if told is None and (told := wanted()):
+            if self._told is None and (told := wanted()):
+                self._told = told
                 for key in self._running:
                     self._runner.stop(key, told)
-            if told is None:
+            if self._told is None:
                 self._fill()
-            if not self._running and (told or (self._proposer.exhausted and not self._waiting)):
-                return told
+            if not self._running and (self._told or (self._proposer.exhausted and not self._waiting)):
+                return self._told
             for event in self._runner.events(tick):
                 if event.key in self._running:
                     self._take(event)
@@ -75,18 +87,22 @@ class Search:
     def _fill(self) -> None:
         while self._runner.has_room():
             if self._waiting:
-                unfinished = self._waiting.pop(0)
-                self._start(unfinished.proposal, list(unfinished.objectives))
+                self._start(self._waiting.pop(0))
             elif proposal := self._proposer.ask():
-                self._start(proposal, [])
+                self._start(_Running(proposal=proposal, job=self._job(proposal)))
             else:
                 return
 
-    def _start(self, proposal: Proposal, objectives: list[float]) -> None:
-        job = trial_job(self._spec, proposal, self._epochs, self._checkpoints)
-        self._recorder.proposed(proposal)
-        self._running[job.key] = _Running(proposal=proposal, job=job, objectives=objectives)
-        self._runner.submit(job)
+    def _job(self, proposal: Proposal) -> Job:
+        return trial_job(self._spec, proposal, self._epochs, self._checkpoints)
+
+    def _taken_up(self, past: TrialResult) -> _Running:
+        return _Running(proposal=past.proposal, job=self._job(past.proposal), objectives=list(past.objectives))
+
+    def _start(self, trial: _Running) -> None:
+        self._recorder.proposed(trial.proposal)
+        self._running[trial.job.key] = trial
+        self._runner.submit(trial.job)
 
     def _take(self, event: Event) -> None:
         trial = self._running[event.key]
@@ -97,6 +113,9 @@ class Search:
                 self._take_report(event, trial)
             case Ended():
                 self._take_end(event, trial)
+            case Lost() if self._told is not None:
+                interrupted = self._told is Stop.INTERRUPTED
+                self._take_end(Ended(key=event.key, outcome=Outcome.CANCELLED, interrupted=interrupted), trial)
             case Lost() if trial.attempts < _ATTEMPTS:
                 trial.attempts += 1
                 self._runner.submit(trial.job)
@@ -105,21 +124,31 @@ class Search:
                 self._take_end(Ended(key=event.key, outcome=Outcome.FAILED, error=error), trial)
 
     def _take_report(self, report: Report, trial: _Running) -> None:
-        number, objective = trial.proposal.number, self._spec.objective
-        value = report.metrics.get(objective.metric)
-        self._recorder.reported(number, report, value)
-        if value is not None:
-            trial.objectives.append(value)
-        so_far = objective.of(trial.objectives)
-        prune = so_far is not None and self._proposer.report(number, report.epoch, so_far)
+        value = report.metrics.get(self._spec.objective.metric)
+        self._recorder.reported(trial.proposal.number, report, value)
+        trial.objectives.append(math.nan if value is None else value)
+        prune = self._judge(trial, report.epoch)
         if report.epoch in trial.job.rungs:
             if prune:
                 self._runner.stop(report.key, Stop.PRUNED)
             else:
                 self._runner.go_on(report.key)
 
+    def _judge(self, trial: _Running, epoch: int) -> bool:
+        """Passes a trial's objective after an epoch on; True if it is to be pruned there.
+
+        An epoch in which it was not finite says nothing: the trial has diverged, and is told as such.
+        """
+        so_far = self._spec.objective.of(trial.objectives)
+        if so_far is None or not math.isfinite(trial.objectives[-1]):
+            return False
+        return self._proposer.report(trial.proposal.number, epoch, so_far) and epoch in trial.job.rungs
+
     def _take_end(self, ended: Ended, trial: _Running) -> None:
         del self._running[ended.key]
+        self._end(ended, trial)
+
+    def _end(self, ended: Ended, trial: _Running) -> None:
         value = self._spec.objective.of(trial.objectives)
         self._recorder.ended(trial.proposal.number, ended, value)
         if ended.interrupted:

@@ -92,8 +92,11 @@ def starting_points(spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTe
     arms: list[Point] = []
     for optimizer, scheduler in space.arms():
         point: dict[str, Value] = {"optimizer": optimizer, "scheduler": scheduler}
+        domains = {name: domain for name, domain in space.optimizers[optimizer].items() if name != "lr"}
         pick = picks.get(optimizer)
         if pick is not None and contains(space.optimizers[optimizer]["lr"], pick):
+            # The pick holds for the hyperparameters of its range test and for no other.
+            point |= {f"{optimizer}.{name}": value for name, value in representative(domains, optimizer).items()}
             point[f"{optimizer}.lr"] = pick
         arms.append(point)
     return given + arms[: max(0, spec.trials // 2 - len(given))]

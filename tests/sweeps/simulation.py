@@ -74,7 +74,7 @@ def noise(*facts: object) -> float:
 
 def objective(proposal: Proposal, epoch: int) -> float:
     """The metric after an epoch: LRs around 0.02 are best; NaN where the trial diverges."""
-    if proposal.initial_lr > 0.3 and epoch == 1 + int(3 * noise("when", proposal.number)):
+    if proposal.initial_lr > 0.1 and epoch == 1 + int(3 * noise("when", proposal.number)):
         return math.nan
     far = abs(math.log10(proposal.initial_lr) + 1.7)
     return far + 1 / epoch + 0.3 * noise(proposal.number, epoch)

@@ -1,0 +1,174 @@
+"""A pick is the configuration that did best on every seed, with what speaks for it and what to beware of."""
+
+import math
+from typing import Any
+
+import pytest
+
+from sweeps.domains import Choice, Domain, Fixed, Range
+from sweeps.objective import Objective
+from sweeps.picks import picks
+from sweeps.records import Outcome, Pick, TrialResult
+from sweeps.space import SearchSpace
+from tests.doubles import a_result
+
+WIDE = Range(low=1e-6, high=1e2, log=True)
+PRUNED_ONLY = "pruned trials only: none of this pair was trained to the end"
+SOME_SEEDS = "not trained on every seed: the others were not reached"
+
+
+def a_space(lr: Domain = WIDE) -> SearchSpace:
+    return SearchSpace(optimizers={"SGD": {"lr": lr}, "AdamW": {"lr": lr}}, schedulers={"none": {}, "StepLR": {}})
+
+
+def picked(
+    results: list[TrialResult], seeds: tuple[int, ...] = (0,), lr: Domain = WIDE, **objective: Any
+) -> list[Pick]:
+    return picks(results, a_space(lr), Objective(**objective), seeds)
+
+
+def test_without_trials_there_is_no_pick() -> None:
+    assert picked([]) == []
+
+
+def test_the_best_trial_of_each_pair_is_picked_and_the_best_pair_comes_first() -> None:
+    results = [
+        a_result(0, 0.5, initial_lr=0.1),
+        a_result(1, 0.3, initial_lr=0.2),
+        a_result(2, 0.2, initial_lr=0.01, optimizer="AdamW", optimizer_params={"weight_decay": 0.1}),
+        a_result(3, 0.4, initial_lr=0.3, scheduler="StepLR", scheduler_params={"gamma": 0.5}),
+    ]
+    found = picked(results)
+    assert [(pick.optimizer, pick.scheduler, pick.initial_lr, pick.value) for pick in found] == [
+        ("AdamW", "none", 0.01, 0.2),
+        ("SGD", "none", 0.2, 0.3),
+        ("SGD", "StepLR", 0.3, 0.4),
+    ]
+    assert [pick.trials for pick in found] == [(2,), (1,), (3,)]
+    assert [pick.tried for pick in found] == [1, 2, 1]
+    assert [dict(pick.params) for pick in found] == [{"AdamW.weight_decay": 0.1}, {}, {"StepLR.gamma": 0.5}]
+    assert all(pick.notes == () for pick in found)
+
+
+def test_a_maximized_objective_picks_and_sorts_the_other_way() -> None:
+    results = [
+        a_result(0, 0.8, initial_lr=0.1),
+        a_result(1, 0.9, initial_lr=0.2),
+        a_result(2, 0.95, initial_lr=0.01, optimizer="AdamW"),
+    ]
+    found = picked(results, metric="val/accuracy", direction="maximize")
+    assert [(pick.optimizer, pick.value) for pick in found] == [("AdamW", 0.95), ("SGD", 0.9)]
+
+
+def test_a_configuration_counts_with_its_mean_over_the_seeds() -> None:
+    results = [
+        a_result(0, 0.1, initial_lr=0.1, seed=0),
+        a_result(1, 0.9, initial_lr=0.1, seed=1),
+        a_result(2, 0.4, initial_lr=0.2, seed=0),
+        a_result(3, 0.2, initial_lr=0.2, seed=1),
+    ]
+    (pick,) = picked(results, seeds=(0, 1))
+    assert (pick.initial_lr, pick.trials, pick.tried) == (0.2, (2, 3), 4)
+    assert pick.value == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED, Outcome.PRUNED, Outcome.CANCELLED])
+def test_one_bad_seed_puts_a_configuration_out(outcome: Outcome) -> None:
+    results = [
+        a_result(0, 0.1, initial_lr=0.1, seed=0),
+        a_result(1, 0.1, initial_lr=0.1, seed=1, outcome=outcome),
+        a_result(2, 0.4, initial_lr=0.2, seed=0),
+        a_result(3, 0.4, initial_lr=0.2, seed=1),
+    ]
+    (pick,) = picked(results, seeds=(0, 1))
+    assert (pick.initial_lr, pick.trials, pick.notes) == (0.2, (2, 3), ())
+
+
+def test_a_lucky_seed_whose_others_are_still_missing_does_not_win() -> None:
+    results = [
+        a_result(0, 0.4, initial_lr=0.2, seed=0),
+        a_result(1, 0.4, initial_lr=0.2, seed=1),
+        a_result(2, 0.1, initial_lr=0.1, seed=0),
+        a_result(3, None, initial_lr=0.1, seed=1, outcome=None),
+    ]
+    (pick,) = picked(results, seeds=(0, 1))
+    assert (pick.initial_lr, pick.notes) == (0.2, ())
+
+
+def test_where_no_configuration_has_all_its_seeds_the_best_of_what_there_is_is_picked_with_a_note() -> None:
+    results = [
+        a_result(0, 0.4, initial_lr=0.2, seed=0),
+        a_result(1, 0.1, initial_lr=0.1, seed=0),
+        a_result(2, 0.05, initial_lr=0.3, seed=0, outcome=Outcome.PRUNED),
+        a_result(3, 0.3, initial_lr=0.01, seed=0, optimizer="AdamW"),
+        a_result(4, 0.3, initial_lr=0.01, seed=1, optimizer="AdamW"),
+    ]
+    whole, partial = picked(results, seeds=(0, 1))
+    assert (whole.optimizer, whole.notes) == ("AdamW", ())
+    assert (partial.initial_lr, partial.notes) == (0.1, (SOME_SEEDS,))
+
+
+def test_a_pair_of_pruned_trials_falls_back_to_the_best_of_them_and_comes_last() -> None:
+    results = [
+        a_result(0, 0.1, initial_lr=0.1, outcome=Outcome.PRUNED),
+        a_result(1, 0.2, initial_lr=0.2, outcome=Outcome.PRUNED),
+        a_result(2, 0.05, initial_lr=0.3, outcome=Outcome.DIVERGED),
+        a_result(3, 0.9, initial_lr=0.01, optimizer="AdamW"),
+    ]
+    best, fallback = picked(results)
+    assert (best.optimizer, best.notes) == ("AdamW", ())
+    assert (fallback.initial_lr, fallback.value, fallback.trials, fallback.tried) == (0.1, 0.1, (0,), 3)
+    assert fallback.notes == (PRUNED_ONLY,)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED, Outcome.CANCELLED, None])
+def test_a_pair_without_a_usable_trial_has_no_pick(outcome: Outcome | None) -> None:
+    assert picked([a_result(0, 0.1, outcome=outcome), a_result(1, None, outcome=Outcome.PRUNED)]) == []
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf])
+def test_a_trial_without_a_finite_value_never_wins(value: float | None) -> None:
+    (pick,) = picked([a_result(0, value, initial_lr=0.1), a_result(1, 0.9, initial_lr=0.2)])
+    assert pick.initial_lr == 0.2
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+@pytest.mark.parametrize("best", [0.4, -0.4])
+def test_the_span_holds_the_lrs_that_did_about_as_well(direction: str, sign: int, best: float) -> None:
+    worse = [best + sign * abs(best) * share for share in (0.0, 0.049, 0.051, 1.0)]
+    results = [a_result(n, value, initial_lr=0.1 * 2**n) for n, value in enumerate(worse)]
+    (pick,) = picked(results, direction=direction)
+    assert (pick.initial_lr, pick.low, pick.high) == (0.1, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("domain", "lr", "note"),
+    [
+        (Range(low=1e-3, high=1.0, log=True), 0.1, None),
+        (Range(low=1e-3, high=1.0, log=True), 0.79, None),
+        (Range(low=1e-3, high=1.0, log=True), 0.81, "at the upper bound 1 of what was searched"),
+        (Range(low=1e-3, high=1.0, log=True), 0.00124, "at the lower bound 0.001 of what was searched"),
+        (Range(low=1e-3, high=1.0, log=True), 0.00126, None),
+        (Choice(values=(0.1, 0.01, 0.001)), 0.01, None),
+        (Choice(values=(0.1, 0.01, 0.001)), 0.1, "at the end of the values that were tried"),
+        (Choice(values=(0.1, 0.01, 0.001)), 0.001, "at the end of the values that were tried"),
+        (Choice(values=(0.1,)), 0.1, None),
+        (Fixed(value=0.1), 0.1, None),
+    ],
+)
+def test_a_pick_at_a_bound_says_so(domain: Domain, lr: float, note: str | None) -> None:
+    (pick,) = picked([a_result(0, 0.1, initial_lr=lr)], lr=domain)
+    assert len(pick.notes) == (note is not None)
+    assert note is None or pick.notes[0].startswith(note)
+
+
+def test_configurations_differ_by_every_parameter() -> None:
+    results = [
+        a_result(0, 0.1, seed=0, optimizer_params={"momentum": 0.9}),
+        a_result(1, 0.2, seed=1, optimizer_params={"momentum": 0.9}),
+        a_result(2, 0.9, seed=0, optimizer_params={"momentum": 0.0}),
+        a_result(3, 0.9, seed=1, optimizer_params={"momentum": 0.0}),
+    ]
+    (pick,) = picked(results, seeds=(0, 1))
+    assert pick.value == pytest.approx(0.15)
+    assert pick.params == {"SGD.momentum": 0.9}
