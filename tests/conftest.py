@@ -20,6 +20,10 @@ from service.store import Store
 from workers.rayenv import prepare_ray
 
 
+# Ray reads its environment while it is imported, which collecting doctests does.
+prepare_ray(local=True)
+
+
 def missing(what: str) -> None:
     """Skips a test that needs what this machine lacks; fails it in CI, which must have everything."""
     if os.environ.get("CI") == "true":
@@ -103,7 +107,6 @@ def store(store_url: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Ray cluster of this session's own: two CPUs, on loopback, with a token."""
-    prepare_ray(local=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"

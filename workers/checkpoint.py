@@ -1,6 +1,7 @@
 """Keeps a lane between two attempts: one file, replaced whole, removed when the trial has ended."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ def save(path: Path, state: dict[str, Any]) -> None:
         # torch's writer raises RuntimeError, not OSError, when the disk is full.
         raise OSError(str(error)) from error
     finally:
-        scratch.unlink(missing_ok=True)
+        remove(scratch)
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """The state in a file, or None if there is none. Only tensors and plain values are read, never code."""
+    """The state in a file, or None if there is none. Only tensors and plain values are read, never code.
+
+    Raises whatever torch does for a file that is damaged, or holds something else.
+    """
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
@@ -30,5 +34,6 @@ def load(path: Path, device: torch.device) -> dict[str, Any] | None:
 
 
 def remove(path: Path) -> None:
-    """Removes the file; its folder goes with the sweep's end."""
-    path.unlink(missing_ok=True)
+    """Removes the file, if it can; its folder goes with the sweep's end."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

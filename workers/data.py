@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from sweeps.errors import TaskError
-from workers.seeding import data_order
+from workers.seeding import data_order, order_seed
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch, Split, Task
 
 DEFAULT_BATCH_SIZE = 64
+_READ_ONCE = "a generator can be read only once: give an iterable that starts anew, a DataLoader say"
 
 
 class Batches(Protocol):
@@ -87,6 +88,10 @@ class Stream:
     device: torch.device
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        generator = getattr(self.source, "generator", None)
+        if isinstance(generator, torch.Generator):
+            # A DataLoader's own generator would go on from trial to trial; without one it follows the global seed.
+            generator.manual_seed(order_seed(seed, epoch))
         count = 0
         for count, batch in enumerate(self.in_order(), start=1):
             yield batch
@@ -94,12 +99,16 @@ class Stream:
                 return
         raise TaskError(
             f"the training data gave {count} batches in epoch {epoch + 1}, but an epoch has {self.per_epoch}; "
-            "a generator can be read only once: give an iterable that starts anew, a DataLoader say"
+            f"{_READ_ONCE}"
         )
 
     def in_order(self) -> Iterator[Batch]:
+        empty = True
         for batch in self.source:
+            empty = False
             yield map_tensors(lambda tensor: tensor.to(self.device), batch)
+        if empty:
+            raise TaskError(f"the data gave no batches; {_READ_ONCE}")
 
 
 def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
@@ -116,7 +125,7 @@ def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
         return Mapped(dataset=split, batch_size=batch_size, device=device)
     if isinstance(split, torch.Tensor | tuple | dict) and (tensors := list(tensors_in(split))):
         return _in_memory(split, tensors, batch_size, device)
-    if hasattr(split, "__iter__"):
+    if hasattr(split, "__iter__") and not isinstance(split, tuple | dict):
         return Stream(source=split, per_epoch=_stream_length(split, task), device=device)
     raise TaskError(
         f"the task's data() gave a {type(split).__name__} as a split; give tensors in a tuple or dict, a Dataset, "

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import torch
+
 from sweeps.records import Ended, Event, Job, Stop, TaskInfo
 from workers.driver import Mailbox
 from workers.worker import Worker
@@ -42,4 +44,5 @@ class InlineRunner:
         self._mailbox.stop(key, reason)
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Gives this process, which is not a worker's alone, its subnormal numbers back."""
+        torch.set_flush_denormal(False)

@@ -33,6 +33,8 @@ class PreparedTask:
     @classmethod
     def of(cls, task: Task, device: torch.device) -> "PreparedTask":
         """Loads the task's data. Raises whatever the user's code raises, TaskError for data of no known kind."""
+        # A split that is drawn at random must be the same on every worker, or trials could not be compared.
+        seed_model(0)
         splits = task.data()
         if not (isinstance(splits, tuple) and len(splits) == 2):
             raise TaskError(f"the task's data() must give (training, validation or None), got {type(splits).__name__}")
@@ -48,7 +50,13 @@ class PreparedTask:
         """The validation metrics of one batch by their logged names; the loss is always among them."""
         own = getattr(self.task, "metrics", None)
         values = {"loss": self.task.loss(model, batch), **(own(model, batch) if own else {})}
-        return {f"val/{name}": torch.as_tensor(value) for name, value in values.items()}
+        return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
+
+
+def _scalar(name: str, value: Tensor) -> Tensor:
+    if value.numel() != 1:
+        raise TaskError(f"the task's metric '{name}' must be one number a batch, got shape {tuple(value.shape)}")
+    return value.reshape(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +104,7 @@ class Lane:
         step_lrs: list[float] = []
         examples: list[int] = []
         lrs: tuple[float, ...] = ()
-        finite = True
+        before, finite = self.step, True
         for batch in self._batches():
             self.schedule.set(epoch=self.epoch, step=self.step)
             lrs = lrs or group_lrs(self.optimizer)
@@ -111,6 +119,7 @@ class Lane:
         self.epoch += 1
         values = torch.stack(losses).tolist()
         end = next((i + 1 for i, loss in enumerate(values) if not math.isfinite(loss)), len(values))
+        self.step = before + end
         return EpochCurve(
             losses=tuple(values[:end]),
             step_lrs=tuple(step_lrs[:end]),

@@ -106,7 +106,8 @@ class PlateauSchedule:
 def build_schedule(job: Job, optimizer: Optimizer, steps_per_epoch: int) -> Schedule:
     """The schedule of a job: its range test's ramp, a live plateau, or the table of a stock scheduler."""
     if job.ramp is not None:
-        table = [(lr,) * len(optimizer.param_groups) for lr in ramp_lrs(job.ramp)]
+        ratios = [lr / job.initial_lr for lr in group_lrs(optimizer)]
+        table = [tuple(lr * ratio for ratio in ratios) for lr in ramp_lrs(job.ramp)]
         return TableSchedule(optimizer, table, by_step=True)
     row = scheduler_row(job.scheduler)
     if row.clock == "metric":

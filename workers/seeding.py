@@ -34,5 +34,10 @@ def data_order(count: int, seed: int, epoch: int) -> torch.Tensor:
     >>> data_order(4, seed=0, epoch=1).tolist() == data_order(4, seed=0, epoch=1).tolist()
     True
     """
-    generator = torch.Generator().manual_seed(_derive(_ORDER, seed, epoch))
+    generator = torch.Generator().manual_seed(order_seed(seed, epoch))
     return torch.randperm(count, generator=generator)
+
+
+def order_seed(seed: int, epoch: int) -> int:
+    """Where the order of one epoch (from 0) starts from."""
+    return _derive(_ORDER, seed, epoch)

@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import TaskError, unknown
+from sweeps.objective import Objective
 from sweeps.records import Ended, Job, Outcome, Report, Started, Stop, TaskInfo
 from workers import checkpoint
 from workers.lane import EpochCurve, Lane, PreparedTask
@@ -48,12 +49,9 @@ def probe(prepared: PreparedTask) -> TaskInfo:
 
 def train(prepared: PreparedTask, job: Job) -> Training:
     """Trains one lane to the end of its budget, or until it diverges, stops improving, or is told to stop."""
-    lane = Lane(prepared, job)
     progress = _Progress(job)
     file = Path(job.checkpoint) if job.checkpoint else None
-    if file and (state := checkpoint.load(file, prepared.device)):
-        lane.load_state_dict(state["lane"])
-        progress.objectives = list(state["objectives"])
+    lane = (_resumed(prepared, job, file, progress) if file else None) or Lane(prepared, job)
     yield Started(key=job.key, epoch=lane.epoch)
     saved = time.monotonic()
     while not lane.done:
@@ -65,20 +63,27 @@ def train(prepared: PreparedTask, job: Job) -> Training:
         if curve.finite and job.ramp is None:
             metrics |= lane.evaluate()
         stop = yield progress.report(lane, curve, metrics)
-        if not all(map(math.isfinite, metrics.values())):
+        if has_diverged(metrics, job.objective):
             return progress.end(Outcome.DIVERGED, file)
         progress.objectives.append(metrics[job.objective.metric] if job.ramp is None else metrics["train/loss"])
-        if job.early_stopping and job.early_stopping.is_over(progress.objectives, job.objective):
+        # What has come to its end is complete, whatever is wanted of it by now.
+        if lane.done or (job.early_stopping and job.early_stopping.is_over(progress.objectives, job.objective)):
             break
         lane.schedule.epoch_done(progress.objectives[-1])
-        if file and not lane.done and (stop is Stop.INTERRUPTED or time.monotonic() - saved > _SAVE_EVERY):
+        if file and (stop is Stop.INTERRUPTED or time.monotonic() - saved > _SAVE_EVERY):
             _save(file, {"lane": lane.state_dict(), "objectives": progress.objectives})
             saved = time.monotonic()
-        if stop is Stop.INTERRUPTED and not lane.done:
+        if stop is Stop.INTERRUPTED:
             return Ended(key=job.key, outcome=Outcome.CANCELLED, interrupted=True)
         if stop in (Stop.PRUNED, Stop.CANCELLED):
             return progress.end(STOPPED_AS[stop], file)
     return progress.end(Outcome.COMPLETE, file)
+
+
+def has_diverged(metrics: Mapping[str, float], objective: Objective) -> bool:
+    """True if a loss or the objective is NaN or infinite; the user's other metrics may be undefined for an epoch."""
+    watched = {"train/loss", "val/loss", objective.metric} & metrics.keys()
+    return not all(math.isfinite(metrics[name]) for name in watched)
 
 
 class _Progress:
@@ -108,6 +113,21 @@ class _Progress:
         if file:
             checkpoint.remove(file)
         return Ended(key=self._job.key, outcome=outcome)
+
+
+def _resumed(prepared: PreparedTask, job: Job, file: Path, progress: _Progress) -> Lane | None:
+    """The lane as a checkpoint left it; None without one, or with one that cannot be used."""
+    try:
+        if (state := checkpoint.load(file, prepared.device)) is None:
+            return None
+        lane = Lane(prepared, job)
+        lane.load_state_dict(state["lane"])
+        progress.objectives = list(state["objectives"])
+    except Exception:
+        # A damaged file raises almost anything, and one of another model too. A checkpoint only saves time.
+        checkpoint.remove(file)
+        return None
+    return lane
 
 
 def _save(file: Path, state: dict[str, Any]) -> None:

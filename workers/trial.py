@@ -16,7 +16,7 @@ from sweeps.records import Ended, Job, Outcome, Report, Started, Stop
 from workers.optimizers import build_optimizer, group_lrs
 from workers.schedules import Schedule, build_schedule
 from workers.seeding import seed_model
-from workers.training import STOPPED_AS, Training
+from workers.training import STOPPED_AS, Training, has_diverged
 
 TrainFunction = Callable[["Trial"], Any]
 
@@ -88,7 +88,7 @@ class Trial:
             raise TaskError(unknown("metric", metric, values))
         stop = self._end_epoch(values)
         self._objectives.append(values[metric])
-        if not all(map(math.isfinite, values.values())):
+        if has_diverged(values, self._job.objective):
             raise StopTrial(Outcome.DIVERGED)
         if self._is_over():
             raise StopTrial(Outcome.COMPLETE)

@@ -26,8 +26,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    # Also keeps the dozens of lines quiet that Alembic says while it makes a new database.
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # Quiet: what fails, `Tracking.trouble` says; and Alembic says dozens of lines over a new database.
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     # Standard output is for our own results.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",

@@ -1,5 +1,6 @@
 """A pick is the configuration that did best on every seed, with what speaks for it and what to beware of."""
 
+import itertools
 import math
 from typing import Any
 
@@ -13,7 +14,7 @@ from sweeps.space import SearchSpace
 from tests.doubles import a_result
 
 WIDE = Range(low=1e-6, high=1e2, log=True)
-PRUNED_ONLY = "pruned trials only: none of this pair was trained to the end"
+PRUNED = "pruned, not trained to the end"
 SOME_SEEDS = "not trained on every seed: the others were not reached"
 
 
@@ -72,15 +73,21 @@ def test_a_configuration_counts_with_its_mean_over_the_seeds() -> None:
     assert pick.value == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED, Outcome.PRUNED, Outcome.CANCELLED])
-def test_one_bad_seed_puts_a_configuration_out(outcome: Outcome) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "value"),
+    [
+        *itertools.product([Outcome.DIVERGED, Outcome.FAILED, Outcome.CANCELLED], ["best", "last"]),
+        (Outcome.PRUNED, "last"),
+    ],
+)
+def test_one_bad_seed_puts_a_configuration_out(outcome: Outcome, value: str) -> None:
     results = [
         a_result(0, 0.1, initial_lr=0.1, seed=0),
         a_result(1, 0.1, initial_lr=0.1, seed=1, outcome=outcome),
         a_result(2, 0.4, initial_lr=0.2, seed=0),
         a_result(3, 0.4, initial_lr=0.2, seed=1),
     ]
-    (pick,) = picked(results, seeds=(0, 1))
+    (pick,) = picked(results, seeds=(0, 1), value=value)
     assert (pick.initial_lr, pick.trials, pick.notes) == (0.2, (2, 3), ())
 
 
@@ -99,26 +106,36 @@ def test_where_no_configuration_has_all_its_seeds_the_best_of_what_there_is_is_p
     results = [
         a_result(0, 0.4, initial_lr=0.2, seed=0),
         a_result(1, 0.1, initial_lr=0.1, seed=0),
-        a_result(2, 0.05, initial_lr=0.3, seed=0, outcome=Outcome.PRUNED),
-        a_result(3, 0.3, initial_lr=0.01, seed=0, optimizer="AdamW"),
-        a_result(4, 0.3, initial_lr=0.01, seed=1, optimizer="AdamW"),
+        a_result(2, 0.3, initial_lr=0.01, seed=0, optimizer="AdamW"),
+        a_result(3, 0.3, initial_lr=0.01, seed=1, optimizer="AdamW"),
     ]
-    whole, partial = picked(results, seeds=(0, 1))
-    assert (whole.optimizer, whole.notes) == ("AdamW", ())
-    assert (partial.initial_lr, partial.notes) == (0.1, (SOME_SEEDS,))
+    found = {pick.optimizer: (pick.initial_lr, pick.notes) for pick in picked(results, seeds=(0, 1))}
+    assert found == {"SGD": (0.1, (SOME_SEEDS,)), "AdamW": (0.01, ())}
 
 
-def test_a_pair_of_pruned_trials_falls_back_to_the_best_of_them_and_comes_last() -> None:
-    results = [
-        a_result(0, 0.1, initial_lr=0.1, outcome=Outcome.PRUNED),
-        a_result(1, 0.2, initial_lr=0.2, outcome=Outcome.PRUNED),
-        a_result(2, 0.05, initial_lr=0.3, outcome=Outcome.DIVERGED),
-        a_result(3, 0.9, initial_lr=0.01, optimizer="AdamW"),
-    ]
-    best, fallback = picked(results)
-    assert (best.optimizer, best.notes) == ("AdamW", ())
-    assert (fallback.initial_lr, fallback.value, fallback.trials, fallback.tried) == (0.1, 0.1, (0,), 3)
-    assert fallback.notes == (PRUNED_ONLY,)
+MIXED = [
+    a_result(0, 0.1, initial_lr=0.1, outcome=Outcome.PRUNED),
+    a_result(1, 0.2, initial_lr=0.2, outcome=Outcome.COMPLETE),
+    a_result(2, 0.05, initial_lr=0.3, outcome=Outcome.DIVERGED),
+]
+
+
+def test_a_pruned_trial_is_a_witness_where_the_best_epoch_counts_and_says_so() -> None:
+    (pick,) = picked(MIXED, value="best")
+    assert (pick.initial_lr, pick.value, pick.trials, pick.tried) == (0.1, 0.1, (0,), 3)
+    assert pick.notes == (PRUNED,)
+
+
+def test_a_pruned_trial_counts_for_less_than_a_complete_one_where_the_last_epoch_counts() -> None:
+    (pick,) = picked(MIXED, value="last")
+    assert (pick.initial_lr, pick.notes) == (0.2, ())
+
+
+def test_a_pair_of_pruned_trials_falls_back_to_the_best_of_them() -> None:
+    for value in ("best", "last"):
+        (pick,) = picked([MIXED[0], MIXED[2]], value=value)
+        assert (pick.initial_lr, pick.value, pick.trials, pick.tried) == (0.1, 0.1, (0,), 2)
+        assert pick.notes == (PRUNED,)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED, Outcome.CANCELLED, None])

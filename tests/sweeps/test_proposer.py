@@ -171,8 +171,22 @@ def test_known_good_points_come_first_then_every_pair_then_the_sampler(sampler: 
         ("SGD", "StepLR"),
         ("AdamW", "StepLR"),
     ]
-    assert [each.origin for each in proposals] == ["start"] * 5 + ["sampler"] * 11
+    origins = [each.origin for each in proposals]
+    assert origins[:5] == ["start"] * 5
+    assert {*origins[5:]} == ({"sampler", "turn"} if sampler == "tpe" else {"sampler"})
     assert [each.number for each in proposals] == list(range(16))
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_tpe_gives_the_least_tried_pair_every_other_turn(seeds: tuple[int, ...]) -> None:
+    proposals = simulate(simulated_spec("tpe", "asha", trials=30, seeds=seeds)).proposals
+    pairs = [(each.optimizer, each.scheduler) for each in proposals]
+    turns = [each.number for each in proposals if each.origin == "turn"]
+    assert len(turns) >= 12
+    for number in turns:
+        tried = Counter(pairs[:number])
+        assert tried[pairs[number]] == min(tried.values())
+    assert min(Counter(pairs).values()) >= 4 * len(seeds)
 
 
 PAIRS = Choice(values=((0.9, 0.999), (0.8, 0.9)))

@@ -1,6 +1,7 @@
 """A spec's search space holds what was given, what range tests found, and what rows search unasked; nothing else."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,11 +88,20 @@ def test_the_users_points_come_first_then_every_pair_at_its_range_tests_pick() -
     points = starting_points(spec, search_space(spec, tests, epochs=12), tests)
     assert points == [
         {"optimizer": "SGD", "scheduler": "StepLR", "SGD.lr": 0.05, "SGD.momentum": 0.9},
-        {"optimizer": "SGD", "scheduler": "none", "SGD.lr": 0.1},
+        {"optimizer": "SGD", "scheduler": "none", "SGD.momentum": 0.9, "SGD.lr": 0.1},
         {"optimizer": "AdamW", "scheduler": "none"},
-        {"optimizer": "SGD", "scheduler": "StepLR", "SGD.lr": 0.1},
+        {"optimizer": "SGD", "scheduler": "StepLR", "SGD.momentum": 0.9, "SGD.lr": 0.1},
         {"optimizer": "AdamW", "scheduler": "StepLR"},
     ]
+
+
+def test_a_range_tests_pick_is_tried_with_the_hyperparameters_of_the_range_test() -> None:
+    spec = a_spec(optimizers=(OptimizerSpec(name="AdamW", params={"weight_decay": Range(low=0.1, high=0.4)}),))
+    tests = [a_range_test("AdamW", 0.01)]
+    (job,) = range_test_jobs(replace(spec, range_test=RangeTestSpec(seeds=1)), spec.optimizers[0])
+    for point in starting_points(spec, search_space(spec, tests, epochs=12), tests):
+        assert point["AdamW.lr"] == 0.01
+        assert {"weight_decay": point["AdamW.weight_decay"]} == job.optimizer_params
 
 
 def test_a_pick_outside_of_what_is_searched_is_no_starting_point() -> None:

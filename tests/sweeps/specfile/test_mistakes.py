@@ -163,7 +163,7 @@ BAD = [
     ("timeout: soon", "timeout", "got 'soon'"),
     ("timeout: .inf", "timeout", "got inf"),
     # Combinations
-    ("optimizers: [{SGD: {nesterov: true}}]", "optimizers[0].SGD.nesterov", "0.0, 0.9 by default"),
+    ("optimizers: [{SGD: {nesterov: true}}]", "optimizers[0].SGD.nesterov", "0.9, 0.0 by default"),
     ("optimizers: [{SGD: {nesterov: [true, false], momentum: [0, 0.9]}}]", "optimizers[0].SGD.nesterov", "above 0"),
     ("optimizers: [{SGD: {nesterov: true, momentum: {low: 0, high: 0.9}}}]", "optimizers[0].SGD.nesterov", "0 .. 0.9"),
     (
