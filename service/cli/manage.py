@@ -29,17 +29,20 @@ def retry(
     store: StoreUrl = None,
     tracking_uri: TrackingUri = None,
     json: Json = False,
-) -> None:
+) -> int:
     """Train the FAILED trials of a sweep again, and go on with what is unfinished."""
-    from service.cli.run import run
+    from service.cli.conduct import conduct, open_home
+    from service.launch import Place
+    from service.records import Status
+    from sweeps.errors import UserError
+    from sweeps.records import Outcome
+    from sweeps.specfile import parse_spec
 
-    run(
-        file=None,
-        resume=sweep,
-        retry_failed=True,
-        runner=runner,
-        address=address,
-        store=store,
-        tracking_uri=tracking_uri,
-        json=json,
-    )
+    home, opened = open_home(store, tracking_uri)
+    sweep_id = opened.resolve(sweep)
+    failed = any(trial.outcome is Outcome.FAILED for trial in opened.trials(sweep_id))
+    if opened.sweep(sweep_id).status is Status.DONE and not failed:
+        raise UserError(f"sweep {sweep_id} has no FAILED trial to train again")
+    spec = parse_spec(opened.sweep(sweep_id).spec)
+    place = Place(runner=runner, address=address)
+    return conduct(home, opened, spec, lambda: sweep_id, place=place, json=json, retry_failed=True)

@@ -77,7 +77,7 @@ def _sentence(pick: Pick, spec: SweepSpec) -> str:
         f"**{pick.optimizer}** with **{pick.scheduler}**{f' ({params})' if params else ''}: "
         f"{spec.objective.metric} **{pick.value:.4g}**"
         + (f", the mean of {len(pick.trials)} seeds" if len(pick.trials) > 1 else "")
-        + f". LRs from {pick.low:.2g} to {pick.high:.2g} did as well within 5 %."
+        + (f". LRs from {_span(pick)} did as well within 5 %." if " to " in _span(pick) else ".")
         + "".join(f"\n\n> {note}" for note in pick.notes)
     )
 
@@ -116,7 +116,7 @@ def _pick_table(picks: Sequence[Pick], spec: SweepSpec, link: Callable[[int], st
                 pick.scheduler,
                 f"**{pick.initial_lr:.3g}**",
                 f"{pick.value:.4g}",
-                f"{pick.low:.2g} to {pick.high:.2g}",
+                _span(pick),
                 _params_text(pick.params),
                 trials,
                 str(pick.tried),
@@ -125,6 +125,12 @@ def _pick_table(picks: Sequence[Pick], spec: SweepSpec, link: Callable[[int], st
     if more > 0:
         rows.append(f"\n{more} more in picks.csv, among the artifacts.")
     return "\n".join(rows)
+
+
+def _span(pick: Pick) -> str:
+    """The LRs that did as well; only one where none but the picked one did."""
+    low, high = f"{pick.low:.2g}", f"{pick.high:.2g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _range_test_table(tests: Sequence[RangeTest]) -> str:

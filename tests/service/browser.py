@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from selenium.common import TimeoutException
@@ -59,10 +58,6 @@ class Browser:
     def until(self, expression: str, *arguments: object) -> Any:
         """The value of a JavaScript expression over `arguments`, once it is true."""
         return self._waited(lambda driver: driver.execute_script(f"return {expression}", *arguments), expression)
-
-    def screenshot(self, file: Path) -> None:
-        """Saves what the window shows."""
-        self._driver.save_screenshot(str(file))
 
     def _waited(self, condition: Callable[[Chrome], Found], what: str) -> Found:
         try:

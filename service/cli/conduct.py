@@ -1,0 +1,65 @@
+"""What `run` and `retry` share: conducts one sweep in the foreground, shows it, and says what came out."""
+
+from collections.abc import Callable
+
+from service.cli.output import notes, print_json, results
+from service.cli.progress import progress
+from service.cli.tables import picks_table
+from service.home import Home
+from service.launch import Launched, Place, launch
+from service.store import Store
+from service.tracking.links import run_url, without_password
+from service.views import sweep_document
+from sweeps.records import Ending
+from sweeps.spec import SweepSpec
+
+
+def open_home(store: str | None, tracking_uri: str | None) -> tuple[Home, Store]:
+    """The home that a command works in, and its store."""
+    home = Home.find(store=store, tracking_uri=tracking_uri)
+    return home, Store.open(home.store_url)
+
+
+def conduct(
+    home: Home,
+    store: Store,
+    spec: SweepSpec,
+    sweep_id: Callable[[], str],
+    *,
+    place: Place,
+    json: bool,
+    retry_failed: bool = False,
+) -> int:
+    """Runs a sweep to its end, or to where it is interrupted; returns the exit code."""
+    with progress(spec) as watcher:
+        launched = launch(
+            home,
+            store,
+            spec,
+            place=place,
+            sweep_id=sweep_id,
+            watcher=watcher,
+            say=watcher.say,
+            retry_failed=retry_failed,
+        )
+    if json:
+        print_json(sweep_document(store, launched.sweep_id))
+    elif picks := store.picks(launched.sweep_id):
+        results().print(picks_table(picks, spec.objective))
+    return _say_how_to_go_on(home, store, launched)
+
+
+def _say_how_to_go_on(home: Home, store: Store, launched: Launched) -> int:
+    say = notes()
+    record = store.sweep(launched.sweep_id)
+    say.print(f"sweep {record.id} is {record.status.value}: {record.trials} of {record.total_trials} trials ended")
+    say.print(f"store: {without_password(home.store_url)}")
+    if record.mlflow:
+        say.print(f"MLflow: run `lrsweep ui {record.id}`, then open {run_url(record.mlflow)}")
+    if launched.ending is Ending.INTERRUPTED:
+        say.print(f"go on with: lrsweep run --resume {record.id}")
+        return 130
+    if launched.mlflow_trouble:
+        say.print(f"MLflow lacks part of it ({launched.mlflow_trouble}); the store has all of it:")
+        say.print(f"  lrsweep db sync {record.id}")
+    return 0 if launched.ending is Ending.DONE and not launched.mlflow_trouble else 1

@@ -1,0 +1,149 @@
+"""What a person sees who follows the link that `lrsweep ui` prints, in a real browser."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.browser import Browser, chromium
+from tests.service.cli.conftest import clean_environment, command
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SPEC = """
+task: {use: digits, hidden: [16]}
+budget: {epochs: 3}
+optimizers: [SGD, AdamW]
+schedulers: [none, CosineAnnealingLR]
+trials: 4
+pruner: none
+range_test: {steps: 30, seeds: 2}
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A sweep that the UI shows: `link` is what the command printed, `document` what the sweep's command did."""
+
+    link: str
+    document: dict[str, Any]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best pick's trial."""
+        (trial,) = (trial for trial in self.document["trials"] if trial["value"] == self.document["picks"][0]["value"])
+        return trial
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shown(page: Browser, tmp_path_factory: pytest.TempPathFactory, new_mlflow: Path) -> Iterator[Shown]:
+    folder = tmp_path_factory.mktemp("shown")
+    (folder / ".lrsweep").mkdir()
+    shutil.copy(new_mlflow, folder / ".lrsweep" / "mlflow.db")
+    (folder / "spec.yaml").write_text(SPEC)
+    done = subprocess.run(
+        command("run", "spec.yaml", "--runner", "inline", "--json"),
+        cwd=folder,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    printed, log = folder / "printed", folder / "ui.log"
+    with printed.open("wb") as out, log.open("wb") as said:
+        ui = subprocess.Popen(
+            command("ui", "last", "--port", port),
+            cwd=folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=said,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(f"http://127.0.0.1:{port}/health"):
+            assert ui.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            time.sleep(0.1)
+        link = printed.read_text().splitlines()[0]
+        yield Shown(link=link, document=json.loads(done.stdout))
+    finally:
+        os.killpg(ui.pid, signal.SIGKILL)
+        ui.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def test_the_link_leads_to_the_answer_with_its_pictures(page: Browser, shown: Shown) -> None:
+    page.open(shown.link)
+    best = shown.document["picks"][0]
+    page.find("h2", containing=f"Best initial LR: {best['initial_lr']:.3g}")
+    page.find("strong", containing=best["optimizer"])
+    page.find("button", containing="Show more").click()
+    for plot in ("lr_sensitivity", "best_curves", "range_tests"):
+        picture = page.find(f"img[src*='{plot}.png']")
+        assert page.until("arguments[0].complete && arguments[0].naturalWidth > 0", picture)
+    for pick in shown.document["picks"]:
+        page.find("table", containing=pick["scheduler"])
+
+
+def test_a_trial_shows_its_curves(page: Browser, shown: Shown) -> None:
+    page.open(shown.link)
+    number, run = shown.best["number"], shown.best["mlflow_run_id"]
+    page.open(page.find(f"td a[href*='{run}']", containing=str(number)).get_attribute("href") or "")
+    page.find("p", containing="COMPLETE")
+    page.find("[role=tab]", containing="Model metrics").click()
+    for metric in ("train/loss", "val/loss", "lr"):
+        curve = page.until(
+            """[...document.querySelectorAll('.js-plotly-plot')]
+                .flatMap(plot => plot.data ?? [])
+                .filter(trace => trace.name?.endsWith(`(${arguments[0]})`))
+                .map(trace => ({x: [...trace.x], y: [...trace.y]}))
+                .find(trace => trace.y.length > 1)""",
+            metric,
+        )
+        assert curve["x"] == [1, 2, 3], metric
+        if metric == "val/loss":
+            assert min(curve["y"]) == shown.best["value"]
+
+
+def test_the_table_of_trials_is_one_click_away_and_best_first(page: Browser, shown: Shown) -> None:
+    page.open(shown.link)
+    page.open(page.find("a", containing="All trials, best first").get_attribute("href") or "")
+    page.find("[role=grid] a", containing=shown.best["optimizer"])
+    rows = page.until(
+        """(links => links.length >= arguments[0] && links)
+            ([...document.querySelectorAll('[role=grid] a[href*="/runs/"]')].map(link => link.href))""",
+        len(shown.document["trials"]),
+    )
+    by_value = sorted(shown.document["trials"], key=lambda trial: trial["value"])
+    assert [trial["mlflow_run_id"] in row for trial, row in zip(by_value, rows, strict=True)] == [True] * len(rows)
