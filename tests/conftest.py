@@ -19,7 +19,6 @@ import pytest
 from service.store import Store
 from workers.rayenv import prepare_ray
 
-
 # Ray reads its environment while it is imported, which collecting doctests does.
 prepare_ray(local=True)
 

@@ -1,7 +1,7 @@
 """How a hyperparameter's values are written: a scalar is fixed, a list is a choice, {low, high} is a range."""
 
-from sweeps.catalogue import Param
 from sweeps.domains import Choice, Domain, Fixed, Range, Value
+from sweeps.param import Param
 from sweeps.specfile.node import Node, shown
 
 LR = Param(low=0, open_low=True)

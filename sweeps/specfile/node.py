@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from sweeps.catalogue import Kind, Param
 from sweeps.domains import Value
 from sweeps.errors import Problem, unknown
+from sweeps.param import Kind, Param
 
 Path = tuple[str | int, ...]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sweeps.builtin import BUILTIN_TASKS
-from sweeps.catalogue import Param
 from sweeps.objective import Objective
+from sweeps.param import Param
 from sweeps.spec import TaskSpec
 from sweeps.specfile.node import Node, is_none, is_number, is_text, shown
 

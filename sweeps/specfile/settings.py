@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sweeps.catalogue import Param
 from sweeps.objective import EarlyStopping
+from sweeps.param import Param
 from sweeps.records import Budget
 from sweeps.spec import PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
 from sweeps.specfile.node import Node, is_none

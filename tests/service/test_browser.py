@@ -125,10 +125,10 @@ def test_a_trial_shows_its_curves(page: Browser, shown: Shown) -> None:
     for metric in ("train/loss", "val/loss", "lr"):
         curve = page.until(
             """[...document.querySelectorAll('.js-plotly-plot')]
-                .flatMap(plot => plot.data ?? [])
-                .filter(trace => trace.name?.endsWith(`(${arguments[0]})`))
-                .map(trace => ({x: [...trace.x], y: [...trace.y]}))
-                .find(trace => trace.y.length > 1)""",
+                .filter(plot => plot.querySelector('path.js-line')?.getTotalLength() > 0)
+                .flatMap(plot => plot.data)
+                .filter(trace => trace.metricKey === arguments[0])
+                .map(trace => ({x: [...trace.x], y: [...trace.y]}))[0]""",
             metric,
         )
         assert curve["x"] == [1, 2, 3], metric

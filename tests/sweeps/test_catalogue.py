@@ -11,12 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sweeps.catalogue import (
     OPTIMIZERS,
     SCHEDULERS,
     OptimizerRow,
-    Param,
     SchedulerRow,
     optimizer_row,
     optimizer_space,
@@ -24,6 +24,7 @@ from sweeps.catalogue import (
     scheduler_space,
 )
 from sweeps.domains import Choice, Domain, Fixed, Range, Value, contains, values_of
+from sweeps.param import Param
 
 SPEED = {"maximize", "foreach", "capturable", "differentiable", "fused"}
 """Torch's own switches of how an optimizer computes, not of what."""
@@ -166,7 +167,21 @@ def accepted(param: Param) -> st.SearchStrategy[Value]:
 def test_torch_takes_what_a_parameter_accepts(row: Any, name: str, data: st.DataObject) -> None:
     value = data.draw(accepted(row.params[name]))
     assert row.params[name].accepts(value)
-    made(row, {name: value, **({"momentum": 0.9} if name == "nesterov" else {})})
+    works(made(row, {name: value, **({"momentum": 0.9} if name == "nesterov" else {})}))
+
+
+def works(thing: Any) -> None:
+    """Steps an optimizer, or a scheduler with its optimizer, some epochs far."""
+    optimizer = thing if isinstance(thing, torch.optim.Optimizer) else thing.optimizer
+    gradient = torch.ones(2).to_sparse() if isinstance(optimizer, torch.optim.SparseAdam) else torch.ones(2)
+    for epoch in range(12):
+        optimizer.param_groups[0]["params"][0].grad = gradient
+        optimizer.step()
+        if isinstance(thing, ReduceLROnPlateau):
+            thing.step(1.0 + epoch % 2)
+        elif thing is not optimizer:
+            thing.step()
+    assert math.isfinite(optimizer.param_groups[0]["lr"])
 
 
 @every_param

@@ -203,5 +203,5 @@ def test_a_task_that_cannot_be_pickled_is_refused(pools: Any) -> None:
 def test_an_address_where_nobody_listens_is_said_at_once(ray_address: str) -> None:
     from workers.pool import RayPool, Resources
 
-    with pytest.raises(EnvironmentFailure, match="127.0.0.1:1"):
+    with pytest.raises(EnvironmentFailure, match=r"127\.0\.0\.1:1"):
         RayPool(lambda: None, Resources(count=1, cpus=1, gpus=0, threads=1), address="127.0.0.1:1")

@@ -1,0 +1,274 @@
+"""Data of every kind becomes batches that hold each example once an epoch, in an order that only the seed decides."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+from sweeps.errors import TaskError
+from tests.workers.small import CPU, Regression, a_job, hear, prepared
+from workers.data import Batches, batches_of
+from workers.seeding import data_order
+from workers.structures import example_count, map_tensors, tensors_in
+from workers.training import train
+
+
+class WithBatchSize:
+    """As much of a task as batching looks at."""
+
+    def __init__(self, batch_size: Any = 4, **more: Any):
+        self.batch_size = batch_size
+        vars(self).update(more)
+
+
+class Squares(Dataset[dict[str, Any]]):
+    """A map-style dataset of n examples."""
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"x": torch.tensor(float(index)), "square": index**2, "name": f"number {index}"}
+
+
+class Countdown(IterableDataset[Tensor]):
+    """A dataset that only iterates."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(torch.arange(10.0))
+
+
+def batches(split: Any, batch_size: Any = 4, **task: Any) -> Batches:
+    return batches_of(split, WithBatchSize(batch_size, **task), CPU)
+
+
+def ids(count: int) -> Tensor:
+    return torch.arange(count)
+
+
+def in_memory(count: int, batch_size: int) -> Batches:
+    return batches((ids(count), ids(count) * 10.0), batch_size)
+
+
+def mapped(count: int, batch_size: int) -> Batches:
+    return batches(TensorDataset(ids(count), ids(count) * 10.0), batch_size)
+
+
+both = pytest.mark.parametrize("made", [in_memory, mapped], ids=["tensors", "Dataset"])
+
+
+@both
+@given(
+    count=st.integers(1, 40), batch_size=st.integers(1, 45), seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 99)
+)
+def test_every_example_comes_once_an_epoch_with_its_own_label(
+    made: Any, count: int, batch_size: int, seed: int, epoch: int
+) -> None:
+    split = made(count, batch_size)
+    shuffled = list(split.shuffled(seed, epoch))
+    assert len(shuffled) == split.per_epoch
+    assert [len(x) for x, _ in shuffled[:-1]] == [batch_size] * (len(shuffled) - 1)
+    assert 1 <= len(shuffled[-1][0]) <= batch_size
+    x, y = (torch.cat(parts) for parts in zip(*shuffled, strict=True))
+    assert sorted(x.tolist()) == list(range(count))
+    assert torch.equal(y, x * 10.0)
+    assert torch.equal(x, data_order(count, seed, epoch))
+    assert torch.equal(torch.cat([batch[0] for batch in split.in_order()]), ids(count))
+
+
+@both
+def test_the_order_follows_from_seed_and_epoch_alone(made: Any) -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return torch.cat([batch[0] for batch in made(30, 7).shuffled(seed, epoch)]).tolist()
+
+    first = order(1, 0)
+    torch.rand(5)
+    assert order(1, 0) == first
+    assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1, 2)}) == 6
+    assert order(1, 0) == torch.cat([batch[0] for batch in in_memory(30, 3).shuffled(1, 0)]).tolist()
+
+
+def test_tensors_and_a_dataset_of_them_train_alike() -> None:
+    class AsDataset(Regression):
+        def data(self) -> Any:
+            train_split, val = super().data()
+            return TensorDataset(*train_split), TensorDataset(*val)
+
+    assert hear(train(prepared(AsDataset()), a_job())).steps == hear(train(prepared(), a_job())).steps
+
+
+class Pair(NamedTuple):
+    x: Tensor
+    y: Tensor
+
+
+@pytest.mark.parametrize(
+    ("split", "first"),
+    [
+        (ids(5), [0, 1]),
+        ((ids(5), ids(5) + 10), ([0, 1], [10, 11])),
+        ({"x": ids(5), "y": ids(5) + 10}, {"x": [0, 1], "y": [10, 11]}),
+        ({"in": (ids(5), {"mask": ids(5) * 0})}, {"in": ([0, 1], {"mask": [0, 0]})}),
+        (Pair(ids(5), ids(5) + 10), Pair([0, 1], [10, 11])),
+    ],
+    ids=["tensor", "tuple", "dict", "nested", "named tuple"],
+)
+def test_tensors_may_be_nested_as_the_task_likes(split: Any, first: Any) -> None:
+    split = batches(split, 2)
+    batch = next(split.in_order())
+    assert map_tensors(lambda tensor: tensor.tolist(), batch) == first
+    assert type(batch) is type(first) or isinstance(batch, Tensor)
+    assert split.per_epoch == 3
+
+
+def test_a_dataset_is_collated_as_a_dataloader_does_it() -> None:
+    split = batches(Squares(5), 2)
+    expected = list(DataLoader(Squares(5), batch_size=2))
+    for ours, torchs in zip(split.in_order(), expected, strict=True):
+        assert ours.keys() == torchs.keys()
+        assert all(torch.equal(ours[key], torchs[key]) for key in ("x", "square"))
+        assert ours["name"] == torchs["name"]
+
+
+def test_batch_size_is_64_unless_the_task_says() -> None:
+    assert batches_of(ids(100), Regression.__new__(Regression), CPU).per_epoch == -(-100 // Regression.batch_size)
+    assert batches_of(ids(100), object(), CPU).per_epoch == 2  # type: ignore[arg-type]
+
+
+# --- iterables of ready batches
+
+
+READY = [ids(3), ids(3) + 3, ids(2) + 6]
+
+
+def test_a_dataloader_keeps_its_own_order_and_size() -> None:
+    loader = DataLoader(TensorDataset(ids(10)), batch_size=4)
+    split = batches(loader)
+    assert split.per_epoch == 3
+    for epoch in range(2):
+        assert [batch[0].tolist() for batch in split.shuffled(0, epoch)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["global", "own generator"])
+def test_a_dataloader_that_shuffles_gives_every_trial_the_order_of_its_seed(own: bool) -> None:
+    class Loaded(Regression):
+        def data(self) -> Any:
+            train_split, val = super().data()
+            generator = torch.Generator().manual_seed(1) if own else None
+            loader = DataLoader(TensorDataset(*train_split), batch_size=8, shuffle=True, generator=generator)
+            return loader, val
+
+    ready = prepared(Loaded())
+    first = hear(train(ready, a_job(seed=1)))
+    hear(train(ready, a_job(seed=2)))
+    torch.rand(3)
+    assert hear(train(ready, a_job(seed=1))).said == first.said
+    assert hear(train(ready, a_job(seed=2))).steps != first.steps
+
+
+def test_a_list_of_batches_and_a_dataset_that_only_iterates_are_read_anew_each_epoch() -> None:
+    split = batches(READY)
+    for epoch in range(3):
+        assert [batch.tolist() for batch in split.shuffled(7, epoch)] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    split = batches(DataLoader(Countdown(), batch_size=4), steps_per_epoch=3)
+    assert [[len(batch) for batch in split.shuffled(0, epoch)] for epoch in range(2)] == [[4, 4, 2]] * 2
+
+
+def test_steps_per_epoch_may_cut_an_epoch_short() -> None:
+    split = batches(READY, steps_per_epoch=2)
+    assert split.per_epoch == 2
+    assert [len(list(split.shuffled(0, epoch))) for epoch in range(2)] == [2, 2]
+    assert len(list(split.in_order())) == 3
+
+
+def test_a_training_generator_can_be_read_only_once_and_that_is_said() -> None:
+    split = batches((batch for batch in READY), steps_per_epoch=3)
+    assert len(list(split.shuffled(0, 0))) == 3
+    with pytest.raises(TaskError, match=r"the data gave no batches; a generator can be read only once: give an itera"):
+        list(split.shuffled(0, 1))
+    split = batches((batch for batch in READY), steps_per_epoch=2)
+    list(split.shuffled(0, 0))
+    with pytest.raises(TaskError, match=r"gave 1 batches in epoch 2, but an epoch has 2; a generator can be read only"):
+        list(split.shuffled(0, 1))
+
+
+def test_a_validation_generator_can_be_read_only_once_and_that_is_said() -> None:
+    class Generated(Regression):
+        steps_per_epoch = 3
+
+        def data(self) -> Any:
+            train_split, val = super().data()
+            return train_split, (batch for batch in [val])
+
+    with pytest.raises(TaskError, match=r"the data gave no batches; a generator can be read only once"):
+        hear(train(prepared(Generated()), a_job()))
+
+
+# --- what cannot be batched
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ((ids(5), ids(4)), r"need the same first axis, at least 1 long; got shapes \(5,\), \(4,\)"),
+        (
+            {"x": torch.zeros(3, 2), "y": ids(0)},
+            r"need the same first axis, at least 1 long; got shapes \(3, 2\), \(0,\)",
+        ),
+        ((ids(0), ids(0)), r"at least 1 long; got shapes \(0,\), \(0,\)"),
+        ((ids(5), torch.tensor(1.0)), r"got shapes \(5,\), \(\)"),
+        (torch.tensor(1.0), r"got shapes \(\)"),
+        (Squares(0), r"data\(\) gave a Dataset without examples"),
+        ([], "an iterable of batches needs a length of at least 1, got 0"),
+        ((batch for batch in READY), "needs a length of at least 1, got None; give it __len__ or set steps_per_epoch"),
+        (Countdown(), "needs a length of at least 1, got None"),
+        (5, r"data\(\) gave a int as a split; give tensors in a tuple or dict, a Dataset, or an iterable of batches"),
+        (torch.zeros(3, 2).numpy() is None, r"data\(\) gave a bool as a split"),
+        ((torch.zeros(3, 2).numpy(), torch.zeros(3).numpy()), r"data\(\) gave a tuple as a split; give tensors"),
+        ({"x": [1.0, 2.0]}, r"data\(\) gave a dict as a split; give tensors"),
+        ((), r"data\(\) gave a tuple as a split"),
+    ],
+)
+def test_what_cannot_be_batched_is_refused_with_what_can(split: Any, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        batches(split)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, True, "8", None])
+def test_a_batch_size_must_be_a_whole_number_from_1(batch_size: Any) -> None:
+    with pytest.raises(TaskError, match=rf"the task's batch_size is {batch_size!r}; give a whole number from 1"):
+        batches(ids(5), batch_size)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 2.5, "3"])
+def test_steps_per_epoch_must_be_a_whole_number_from_1(steps: Any) -> None:
+    with pytest.raises(TaskError, match=rf"needs a length of at least 1, got {steps!r}"):
+        batches(READY, steps_per_epoch=steps)
+
+
+# --- structures
+
+
+def test_what_is_no_tensor_in_a_structure_stays_as_it_is() -> None:
+    batch = {"x": ids(3), "names": ["a", "b"], "pair": Pair(ids(2), None), "none": None}  # type: ignore[arg-type]
+    doubled = map_tensors(lambda tensor: tensor * 2, batch)
+    assert doubled["x"].tolist() == [0, 2, 4]
+    assert (doubled["names"], doubled["none"], doubled["pair"].y) == (["a", "b"], None, None)
+    assert isinstance(doubled["pair"], Pair)
+    assert [tensor.tolist() for tensor in tensors_in(doubled)] == [[0, 2, 4], [0, 2]]
+
+
+@pytest.mark.parametrize(
+    ("batch", "count"),
+    [(ids(3), 3), ((ids(4), ids(4)), 4), ({"x": torch.zeros(5, 2)}, 5), (torch.tensor(1.0), 1), ("text", 1), ([], 1)],
+)
+def test_the_examples_of_a_batch_are_its_first_axis(batch: Any, count: int) -> None:
+    assert example_count(batch) == count
