@@ -6,8 +6,10 @@ from itertools import pairwise
 from typing import Literal
 
 from sweeps.domains import Value
+from sweeps.expression import ALLOWED, compile_expression
 
-Kind = Literal["float", "int", "bool", "pair", "milestones", "text"]
+_COUNTS = {2: "two", 3: "three"}
+Kind = Literal["float", "int", "bool", "pair", "milestones", "text", "expression", "any"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,10 @@ class Param:
     open_low: bool = False
     open_high: bool = False
     choices: tuple[str, ...] = ()
+    length: int = 2
+    """How many numbers a "pair" has."""
+    around: float | None = None
+    """What lies between the two numbers of a pair."""
 
     @property
     def allowed(self) -> str:
@@ -34,12 +40,19 @@ class Param:
                 return "true or false"
             case "text":
                 return "one of: " + ", ".join(self.choices)
+            case "expression":
+                return ALLOWED
+            case "any":
+                return "a number, true or false, text, or a list of numbers"
             case "milestones":
                 return "a list of epochs (whole numbers from 1), each greater than the one before"
-        noun = {"float": "a number", "int": "a whole number", "pair": "two numbers, each"}[self.kind]
+        noun = {"float": "a number", "int": "a whole number", "pair": f"{_COUNTS[self.length]} numbers, each"}[
+            self.kind
+        ]
         left = "" if self.low == -math.inf else f"{self.low:.10g} {'<' if self.open_low else '<='} "
         right = "" if self.high == math.inf else f" {'<' if self.open_high else '<='} {self.high:.10g}"
-        return f"{noun} with {left}value{right}" if left or right else noun
+        words = f"{noun} with {left}value{right}" if left or right else noun.removesuffix(", each")
+        return words if self.around is None else f"{words}, the first below {self.around:.10g} and the second above"
 
     def accepts(self, value: object) -> bool:
         """True if the value has the kind and lies in the bounds.
@@ -52,6 +65,8 @@ class Param:
                 return isinstance(value, bool)
             case "text":
                 return isinstance(value, str) and value in self.choices
+            case "expression":
+                return isinstance(value, str) and _compiles(value)
             case "milestones":
                 return (
                     isinstance(value, tuple)
@@ -60,7 +75,17 @@ class Param:
                     and all(a < b for a, b in pairwise(value))
                 )
             case "pair":
-                return isinstance(value, tuple) and len(value) == 2 and all(self._inside(v) for v in value)
+                return (
+                    isinstance(value, tuple)
+                    and len(value) == self.length
+                    and all(self._inside(item) for item in value)
+                    and (self.around is None or value[0] < self.around < value[1])
+                )
+            case "any":
+                return isinstance(value, str) or all(
+                    isinstance(item, bool) or self._inside(item)
+                    for item in (value if isinstance(value, tuple) else (value,))
+                )
             case "int":
                 return _is_whole(value) and self._inside(value)
             case "float":
@@ -76,3 +101,11 @@ class Param:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile_expression(text)
+    except ValueError:
+        return False
+    return True

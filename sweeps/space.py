@@ -107,7 +107,7 @@ def representative(space: Domains, name: str) -> dict[str, Value]:
 
     A fixed value is itself, a choice its first, a range torch's default or else its middle.
     """
-    defaults = optimizer_row(name).params
+    defaults = optimizer_row(name).searchable
     values: dict[str, Value] = {}
     for key, domain in space.items():
         match domain:

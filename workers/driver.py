@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from sweeps.errors import TaskError
+from sweeps.errors import TaskError, UserError
 from sweeps.records import Ended, Event, Job, Outcome, Report, Stop
 from workers.tracebacks import user_traceback
 from workers.training import Training
@@ -61,8 +61,8 @@ def drive(training: Training, job: Job, word: Callable[[Report], Stop | None]) -
         except StopIteration as over:
             yield over.value
             return
-        except TaskError as error:
-            # Raised by lrsweep about the task: it says all, and its traceback would be lrsweep's own.
+        except (TaskError, UserError) as error:
+            # Raised by lrsweep about the task or the spec: it says all, and its traceback would be lrsweep's own.
             yield Ended(key=job.key, outcome=Outcome.FAILED, error=str(error))
             return
         except Exception as error:

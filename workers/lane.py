@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sweeps.catalogue import optimizer_row
 from sweeps.errors import TaskError
 from sweeps.records import Job
-from workers.data import Batches, batches_of
-from workers.optimizers import build_optimizer, group_lrs
+from workers.data import Batches, InMemory, batches_of
+from workers.optimizers import build_optimizer, group_lrs, needs_closure, set_mode
 from workers.schedules import build_schedule
 from workers.seeding import seed_epoch, seed_model
 from workers.structures import example_count
@@ -84,12 +85,15 @@ class Lane:
 
     def __init__(self, prepared: PreparedTask, job: Job):
         self._prepared, self._job = prepared, job
+        self._needs = optimizer_row(job.optimizer).needs
+        self._train = _full_batch(job.optimizer, prepared.train) if self._needs.full_batch else prepared.train
         seed_model(job.seed)
         self.model = prepared.task.model().to(prepared.device)
-        self.optimizer = build_optimizer(job.optimizer, self.model.parameters(), job.initial_lr, job.optimizer_params)
-        self.schedule = build_schedule(job, self.optimizer, prepared.train.per_epoch)
+        self.optimizer = build_optimizer(job.optimizer, self.model, job.initial_lr, job.optimizer_params)
+        self._closure = needs_closure(job.optimizer, self.optimizer)
+        self.schedule = build_schedule(job, self.optimizer, self._train.per_epoch)
         self.epoch = self.step = 0
-        self._total_steps = job.budget.total_steps(prepared.train.per_epoch)
+        self._total_steps = job.budget.total_steps(self._train.per_epoch)
 
     @property
     def done(self) -> bool:
@@ -100,6 +104,7 @@ class Lane:
         """Trains one epoch, or what the budget leaves of it; ends early at a loss that is not finite."""
         seed_epoch(self._job.seed, self.epoch)
         self.model.train()
+        set_mode(self.optimizer, training=True)
         losses: list[Tensor] = []
         step_lrs: list[float] = []
         examples: list[int] = []
@@ -116,6 +121,8 @@ class Lane:
                 finite = False
             if not finite or self.done:
                 break
+        # Here, so that what is evaluated and what is kept are the same weights, with or without validation data.
+        set_mode(self.optimizer, training=False)
         self.epoch += 1
         values = torch.stack(losses).tolist()
         end = next((i + 1 for i, loss in enumerate(values) if not math.isfinite(loss)), len(values))
@@ -128,14 +135,44 @@ class Lane:
         )
 
     def _batches(self) -> Iterator[Any]:
-        return self._prepared.train.shuffled(self._job.seed, self.epoch)
+        return self._train.shuffled(self._job.seed, self.epoch)
 
     def _train_step(self, batch: Any) -> Tensor:
+        if self._closure:
+            return self._closure_step(batch)
+        loss = self._gradients(batch)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _closure_step(self, batch: Any) -> Tensor:
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:
+            loss = self._gradients(batch)
+            losses.append(loss.detach())
+            return loss
+
+        self.optimizer.step(closure)  # type: ignore[arg-type]
+        # The loss before the update, as every other optimizer's step has it.
+        return losses[0]
+
+    def _gradients(self, batch: Any) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._prepared.task.loss(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return loss.detach()
+        if self._needs.sparse and self.step == 0:
+            self._check_sparse()
+        return loss
+
+    def _check_sparse(self) -> None:
+        dense = [
+            name for name, each in self.model.named_parameters() if each.grad is not None and not each.grad.is_sparse
+        ]
+        if dense:
+            raise TaskError(
+                f"{self._job.optimizer} takes sparse gradients only, those of Embedding(sparse=True); dense ones came "
+                f"from: {', '.join(dense)}; use Adam or AdamW"
+            )
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -166,5 +203,19 @@ class Lane:
         """Goes on from a checkpoint of the same job."""
         self.epoch, self.step = state["epoch"], state["step"]
         self.model.load_state_dict(state["model"])
+        # The state was kept in this mode; the optimizer must know it before it goes on.
+        set_mode(self.optimizer, training=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+
+
+def _full_batch(optimizer: str, batches: Batches) -> Batches:
+    """The same data as one batch an epoch. Raises TaskError where they do not lie in memory."""
+    if batches.per_epoch == 1:
+        return batches
+    if isinstance(batches, InMemory):
+        return replace(batches, batch_size=batches.count)
+    raise TaskError(
+        f"{optimizer} trains on full batches, and the training data come in {batches.per_epoch} batches an epoch; let "
+        "data() give tensors in memory, or one batch an epoch, or leave this optimizer out"
+    )

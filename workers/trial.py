@@ -59,10 +59,13 @@ class Trial:
         return self._job.budget.total_epochs(self._steps_per_epoch)
 
     def optimizer(self, model: nn.Module | Iterable[nn.Parameter]) -> Optimizer:
-        """The stock torch optimizer that this trial tries, over a model or its parameters."""
-        parameters = model.parameters() if isinstance(model, nn.Module) else model
+        """The optimizer that this trial tries, over a model or its parameters.
+
+        What it asks of a loop is up to yours: LBFGS a step(closure), Rprop full batches, a Schedule-Free class
+        train() and eval(). Give the model itself, so that Muon can tell embeddings from hidden weights.
+        """
         job = self._job
-        self._optimizer = build_optimizer(job.optimizer, parameters, job.initial_lr, job.optimizer_params)
+        self._optimizer = build_optimizer(job.optimizer, model, job.initial_lr, job.optimizer_params)
         return self._optimizer
 
     def scheduler(self, optimizer: Optimizer, *, steps_per_epoch: int) -> "TrialScheduler":

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from service.cli import db, doctor, export, inspect, manage, run, ui
+from service.cli import catalogue, db, doctor, export, inspect, manage, preview, run, ui
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
 
@@ -24,6 +24,8 @@ app.command()(inspect.show)
 app.command()(inspect.pick)
 app.command()(manage.cancel)
 app.command()(manage.retry)
+app.command()(catalogue.catalogue)
+app.command()(preview.preview)
 app.command()(ui.ui)
 app.command()(export.export)
 app.add_typer(db.app, name="db")

@@ -2,6 +2,7 @@
 
 from service.plots.curves import best_curves
 from service.plots.range_tests import range_tests
+from service.plots.schedules import schedules
 from service.plots.sensitivity import sensitivity
 
-__all__ = ["best_curves", "range_tests", "sensitivity"]
+__all__ = ["best_curves", "range_tests", "schedules", "sensitivity"]

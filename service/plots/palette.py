@@ -16,6 +16,8 @@ _COLOURS = (
     "#44AA99",
     "#661100",
     "#555555",
+    "#AA4499",
+    "#117733",
 )
 
 RANGE_TEST_COLOUR = "#7A7A7A"
@@ -36,6 +38,8 @@ _PREFERRED = {
     "PolynomialLR": 9,
     "CyclicLR": 10,
     "ConstantLR": 11,
+    "LambdaLR": 12,
+    "MultiplicativeLR": 13,
 }
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sweeps.catalogue import OPTIMIZERS, SCHEDULERS
+from sweeps.catalogue import OPTIMIZERS
 from sweeps.domains import Domain, Fixed, Range, Value, contains, values_of
 from sweeps.records import Budget
+from sweeps.schedulers import SCHEDULERS
 from sweeps.spec import PrunerSpec, SamplerSpec, StartSpec, WorkersSpec
 from sweeps.specfile.domain import in_words
 from sweeps.specfile.menu import Entry, Menu

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sweeps.catalogue import OPTIMIZERS, SCHEDULERS
+from sweeps.catalogue import OPTIMIZERS
 from sweeps.domains import Domain
 from sweeps.errors import unknown
 from sweeps.param import Param
+from sweeps.schedulers import SCHEDULERS
 from sweeps.specfile.domain import LR, read_domain
 from sweeps.specfile.node import Node, dotted, is_none, shown
 

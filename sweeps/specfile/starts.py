@@ -1,9 +1,10 @@
 """Known-good starting points: each names what the sweep lists, with values that the sweep may try."""
 
-from sweeps.catalogue import OPTIMIZERS, SCHEDULERS
+from sweeps.catalogue import OPTIMIZERS
 from sweeps.domains import Domain, Value, contains
 from sweeps.errors import unknown
 from sweeps.param import Param
+from sweeps.schedulers import SCHEDULERS
 from sweeps.spec import StartSpec
 from sweeps.specfile.domain import LR, in_words
 from sweeps.specfile.menu import Entry, Menu

@@ -4,6 +4,7 @@ import inspect
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,11 +26,23 @@ from sweeps.catalogue import (
 )
 from sweeps.domains import Choice, Domain, Fixed, Range, Value, contains, values_of
 from sweeps.param import Param
+from workers.schedules import stock_arguments
 
 SPEED = {"maximize", "foreach", "capturable", "differentiable", "fused"}
 """Torch's own switches of how an optimizer computes, not of what."""
-NOT_ASKED = {"optimizer", "last_epoch", "verbose", "mode"}
-"""What lrsweep itself says to a scheduler; `mode` follows from the objective's direction."""
+NOT_ASKED = {"optimizer", "last_epoch", "verbose"}
+"""What lrsweep itself says to every scheduler."""
+NOT_ASKED_OF = {
+    # It follows from the objective's direction.
+    "ReduceLROnPlateau": {"mode"},
+    # The trial's LR and its length.
+    "OneCycleLR": {"max_lr", "total_steps", "epochs", "steps_per_epoch"},
+    # The trial's LR; and a function, which YAML cannot hold.
+    "CyclicLR": {"max_lr", "scale_fn", "scale_mode"},
+}
+"""What lrsweep itself says to one, or no spec can write."""
+WITHOUT_DEFAULT = {"Adafactor": {"eps": (None, 1e-3)}}
+"""Torch's defaults that no spec can write, so that the rows leave them to torch."""
 
 optimizers = pytest.mark.parametrize("row", OPTIMIZERS.values(), ids=lambda row: row.name)
 real_schedulers = pytest.mark.parametrize(
@@ -62,9 +75,9 @@ def an_optimizer() -> torch.optim.Optimizer:
 def made(row: OptimizerRow | SchedulerRow, params: dict[str, Value]) -> Any:
     """The torch object that a row names; a scheduler gets what its row takes from a budget of 20 epochs."""
     if isinstance(row, OptimizerRow):
-        return torch_class(row.path)([nn.Parameter(torch.zeros(2))], lr=row.default_lr, **params)
+        return torch_class(row.path)([nn.Parameter(torch.zeros(2, 2))], lr=row.default_lr, **params)
     budget = {name: rule(20) for name, rule in row.from_budget.items()}
-    return torch_class(row.path)(an_optimizer(), **{**budget, **params})
+    return torch_class(row.path)(an_optimizer(), **stock_arguments(row, {**budget, **params}, [0.1], 20, cycles=True))
 
 
 @optimizers
@@ -75,7 +88,8 @@ def test_an_optimizer_takes_all_of_torchs_own_keyword_arguments(row: OptimizerRo
 @optimizers
 def test_an_optimizers_defaults_are_torchs(row: OptimizerRow) -> None:
     own = keywords(row.path)
-    assert {name: param.default for name, param in row.params.items()} == {
+    unwritten = WITHOUT_DEFAULT.get(row.name, {})
+    assert {name: unwritten.get(name, param.default) for name, param in row.params.items()} == {
         name: own[name].default for name in row.params
     }
     assert row.default_lr == own["lr"].default
@@ -101,7 +115,7 @@ def edges(domain: Domain) -> tuple[Value, ...]:
 
 @real_schedulers
 def test_a_scheduler_takes_all_of_torchs_own_keyword_arguments(row: SchedulerRow) -> None:
-    assert set(row.params) == set(keywords(row.path)) - NOT_ASKED
+    assert set(row.params) == set(keywords(row.path)) - NOT_ASKED - NOT_ASKED_OF.get(row.name, set())
 
 
 @real_schedulers
@@ -109,6 +123,8 @@ def test_a_schedulers_defaults_are_torchs(row: SchedulerRow) -> None:
     own = keywords(row.path)
     for name, param in row.params.items():
         torchs = own[name].default
+        if name in row.from_steps:
+            torchs = None
         assert param.default == (None if torchs is inspect.Parameter.empty else torchs), name
 
 
@@ -118,8 +134,10 @@ def test_what_a_scheduler_takes_from_the_budget_is_all_that_it_needs(row: Schedu
     taken = {name: rule(epochs) for name, rule in row.from_budget.items()}
     for name, value in taken.items():
         assert row.params[name].accepts(value), f"{name}={value!r}"
-    assert {name for name, param in row.params.items() if param.default is None} <= set(taken)
-    torch_class(row.path)(an_optimizer(), **taken)
+    required = {name for name, own in keywords(row.path).items() if own.default is inspect.Parameter.empty}
+    arguments = stock_arguments(row, taken, [0.1], epochs, cycles=True)
+    assert required <= {"optimizer", *arguments}
+    torch_class(row.path)(an_optimizer(), **arguments)
 
 
 def test_a_schedule_from_the_budget_ends_inside_it() -> None:
@@ -136,6 +154,7 @@ def test_a_schedule_from_the_budget_ends_inside_it() -> None:
 def test_the_clock_of_each_scheduler_is_the_one_that_its_docs_step_it_by() -> None:
     assert {name for name, row in SCHEDULERS.items() if row.clock == "none"} == {"none"}
     assert {name for name, row in SCHEDULERS.items() if row.clock == "metric"} == {"ReduceLROnPlateau"}
+    assert {name for name, row in SCHEDULERS.items() if row.clock == "step"} == {"OneCycleLR", "CyclicLR"}
 
 
 def numbers(param: Param) -> st.SearchStrategy[float]:
@@ -154,7 +173,12 @@ def accepted(param: Param) -> st.SearchStrategy[Value]:
         case "text":
             return st.sampled_from(param.choices)
         case "pair":
-            return st.tuples(numbers(param), numbers(param))
+            if param.around is not None:
+                below, above = replace(param, high=param.around, open_high=True), replace(param, low=param.around)
+                return st.tuples(numbers(below), numbers(replace(above, open_low=True)))
+            return st.tuples(*[numbers(param)] * param.length)
+        case "expression":
+            return st.sampled_from(["0.5", "0.9 ** epoch", "cosine_decay(1, epoch, 20)"])
         case "milestones":
             return st.sets(st.integers(1, 500), min_size=1, max_size=5).map(lambda found: tuple(sorted(found)))
         case _:
@@ -173,10 +197,13 @@ def test_torch_takes_what_a_parameter_accepts(row: Any, name: str, data: st.Data
 def works(thing: Any) -> None:
     """Steps an optimizer, or a scheduler with its optimizer, some epochs far."""
     optimizer = thing if isinstance(thing, torch.optim.Optimizer) else thing.optimizer
-    gradient = torch.ones(2).to_sparse() if isinstance(optimizer, torch.optim.SparseAdam) else torch.ones(2)
+    weights = optimizer.param_groups[0]["params"][0]
+    gradient = torch.ones_like(weights)
+    if isinstance(optimizer, torch.optim.SparseAdam):
+        gradient = gradient.to_sparse()
     for epoch in range(12):
-        optimizer.param_groups[0]["params"][0].grad = gradient
-        optimizer.step()
+        weights.grad = gradient
+        optimizer.step(*[lambda: weights.detach().sum()] * isinstance(optimizer, torch.optim.LBFGS))
         if isinstance(thing, ReduceLROnPlateau):
             thing.step(1.0 + epoch % 2)
         elif thing is not optimizer:
@@ -195,7 +222,11 @@ def test_a_parameter_accepts_no_value_beyond_its_bounds_and_none_of_another_kind
     if param.kind == "int":
         beyond += [2.5]
     if param.kind == "pair":
-        beyond += [0.9, (0.9,), (0.9, 0.99, 0.999), (0.9, 1.0), (-0.1, 0.9)]
+        beyond += [0.9, (0.9,), (0.9,) * (param.length + 1), (math.nan,) * param.length, ("a",) * param.length]
+        inside = max(param.low, 0.5)
+        beyond += [(inside, math.nextafter(param.high, math.inf))] * (param.high < math.inf)
+        beyond += [(math.nextafter(param.low, -math.inf), inside)] * (param.low > -math.inf)
+        beyond += [(param.around, 2.0), (0.5, param.around)] if param.around is not None else []
     if param.kind == "milestones":
         beyond += [(), (0, 2), (2, 2), (3, 2), (1.5, 2), 4]
     assert [value for value in beyond if param.accepts(value)] == []
@@ -215,6 +246,13 @@ def test_a_parameter_accepts_no_value_beyond_its_bounds_and_none_of_another_kind
         ("Adagrad", {"lr_decay": -0.1}),
         ("Adagrad", {"initial_accumulator_value": -0.1}),
         ("NAdam", {"momentum_decay": -0.1}),
+        ("Adafactor", {"beta2_decay": 0.1}),
+        ("Adafactor", {"d": 0.9}),
+        ("Adafactor", {"eps": (-0.1, 1e-3)}),
+        ("Rprop", {"etas": (1.0, 1.2)}),
+        ("Rprop", {"etas": (0.5, 1.0)}),
+        ("Muon", {"momentum": -0.1}),
+        ("Muon", {"adjust_lr_fn": "adamw"}),
         ("ConstantLR", {"factor": 1.1}),
         ("LinearLR", {"start_factor": 0.0}),
         ("LinearLR", {"end_factor": 1.1}),
@@ -238,6 +276,9 @@ def test_what_torch_refuses_is_refused_before(name: str, bad: dict[str, Value]) 
         (Param(low=0, open_low=True), "a number with 0 < value"),
         (Param(kind="int", low=1), "a whole number with 1 <= value"),
         (Param(kind="pair", low=0, high=1, open_high=True), "two numbers, each with 0 <= value < 1"),
+        (Param(kind="pair", length=3), "three numbers"),
+        (Param(kind="pair", around=1.0), "two numbers, the first below 1 and the second above"),
+        (Param(kind="any"), "a number, true or false, text, or a list of numbers"),
         (Param(kind="bool"), "true or false"),
         (Param(kind="text", choices=("rel", "abs")), "one of: rel, abs"),
     ],

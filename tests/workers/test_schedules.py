@@ -17,7 +17,7 @@ from sweeps.rangetest import ramp_lrs
 from sweeps.records import Budget, Ramp
 from tests.workers.small import a_job
 from workers.optimizers import group_lrs
-from workers.schedules import PlateauSchedule, build_schedule, lr_table
+from workers.schedules import PlateauSchedule, build_schedule, schedule_table
 
 GRID: dict[str, list[dict[str, Value]]] = {
     "none": [{}],
@@ -29,7 +29,18 @@ GRID: dict[str, list[dict[str, Value]]] = {
     "ConstantLR": [{}, {"factor": 0.01, "total_iters": 2}, {"factor": 1.0, "total_iters": 0}],
     "LinearLR": [{}, {"start_factor": 0.01, "total_iters": 12}, {"end_factor": 0.0, "total_iters": 3}],
     "PolynomialLR": [{}, {"total_iters": 30, "power": 2.0}, {"total_iters": 1, "power": 0.5}],
+    "LambdaLR": [{"lr_lambda": "0.95 ** epoch"}, {"lr_lambda": "1 / (1 + epoch // 10)"}],
+    "MultiplicativeLR": [{"lr_lambda": "0.9"}, {"lr_lambda": "0.5 if epoch == 3 else 1"}],
+    "OneCycleLR": [{}, {"pct_start": 0.1, "anneal_strategy": "linear", "three_phase": True}, {"cycle_momentum": False}],
+    "CyclicLR": [{}, {"step_size_up": 4, "step_size_down": 2, "mode": "triangular2"}, {"base_lr": 0.001}],
 }
+FORMULAS = {
+    "0.95 ** epoch": lambda epoch: 0.95**epoch,
+    "1 / (1 + epoch // 10)": lambda epoch: 1 / (1 + epoch // 10),
+    "0.9": lambda epoch: 0.9,
+    "0.5 if epoch == 3 else 1": lambda epoch: 0.5 if epoch == 3 else 1,
+}
+"""What the expressions of the grid mean, written out."""
 tables = pytest.mark.parametrize(
     ("name", "params"), [(name, params) for name, grid in GRID.items() for params in grid], ids=str
 )
@@ -42,12 +53,20 @@ def optimizer_with(lrs: tuple[float, ...]) -> Optimizer:
 def plain_loop(name: str, params: dict[str, Value], lrs: tuple[float, ...], length: int) -> list[tuple[float, ...]]:
     """The LRs of every epoch of a loop that steps the stock scheduler after it."""
     optimizer = optimizer_with(lrs)
-    scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **params) if name != "none" else None
+    keywords: dict[str, Any] = {
+        key: FORMULAS.get(value, value) if key == "lr_lambda" else value for key, value in params.items()
+    }
+    if name == "OneCycleLR":
+        keywords |= {"max_lr": list(lrs), "total_steps": length}
+    if name == "CyclicLR":
+        lower = {"base_lr": [lr / 4 for lr in lrs], "step_size_up": length // 8}
+        keywords = lower | keywords | {"max_lr": list(lrs)}
+    scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **keywords) if name != "none" else None
     table = []
     for _ in range(length):
         table.append(group_lrs(optimizer))
         optimizer.step()
-        if scheduler is not None:
+        if scheduler is not None and len(table) < length:
             scheduler.step()
     return table
 
@@ -58,13 +77,13 @@ def test_every_scheduler_is_in_the_grid_but_the_one_that_listens() -> None:
 
 @tables
 def test_the_table_is_what_a_plain_loop_would_see(name: str, params: dict[str, Value]) -> None:
-    assert lr_table(name, params, [0.1], 40) == plain_loop(name, params, (0.1,), 40)
+    assert list(schedule_table(name, params, [0.1], 40).lrs) == plain_loop(name, params, (0.1,), 40)
 
 
 @tables
 def test_groups_have_their_own_lrs(name: str, params: dict[str, Value]) -> None:
     lrs = (0.1, 0.01, 0.5)
-    table = lr_table(name, params, lrs, 25)
+    table = list(schedule_table(name, params, lrs, 25).lrs)
     assert table == plain_loop(name, params, lrs, 25)
     assert len({len(row) for row in table}) == 1 == len(set(map(len, table)))
 
@@ -74,15 +93,50 @@ def test_groups_have_their_own_lrs(name: str, params: dict[str, Value]) -> None:
 @settings(max_examples=10)
 def test_the_ratio_between_groups_survives(name: str, ratio: float, low: float) -> None:
     for params in GRID[name]:
-        for one, other in lr_table(name, params, [low, low * ratio], 15):
+        for one, other in schedule_table(name, params, [low, low * ratio], 15).lrs:
             assert other == pytest.approx(one * ratio)
+
+
+@pytest.mark.parametrize("name", ["OneCycleLR", "CyclicLR"])
+@pytest.mark.parametrize(
+    ("optimizer", "stock"),
+    [
+        ("SGD", lambda group: SGD(group, momentum=0.9)),
+        ("RMSprop", lambda group: torch.optim.RMSprop(group, momentum=0.9)),
+        ("AdamW", torch.optim.AdamW),
+        ("NAdam", torch.optim.NAdam),
+    ],
+)
+def test_momentum_is_cycled_like_the_stock_scheduler_does(name: str, optimizer: str, stock: Any) -> None:
+    real = stock([{"params": [nn.Parameter(torch.zeros(2))], "lr": 0.1}])
+    keywords: dict[str, Any] = {"max_lr": 0.1}
+    keywords |= {"total_steps": 24} if name == "OneCycleLR" else {"base_lr": 0.025, "step_size_up": 3}
+    scheduler = getattr(torch.optim.lr_scheduler, name)(real, **keywords)
+    seen = []
+    for step in range(24):
+        group = real.param_groups[0]
+        seen.append((group["betas"][0] if "betas" in group else group["momentum"],))
+        real.step()
+        if step < 23:
+            scheduler.step()
+    options: dict[str, Value] = {} if optimizer in ("AdamW", "NAdam") else {"momentum": 0.9}
+    table = schedule_table(name, {}, [0.1], 24, optimizer=optimizer, optimizer_params=options)
+    assert table.momenta == tuple(seen)
+    assert table.by_step
+
+
+@pytest.mark.parametrize("optimizer", ["Adagrad", "Adadelta", "ASGD"])
+def test_where_there_is_no_momentum_none_is_cycled(optimizer: str) -> None:
+    table = schedule_table("OneCycleLR", {}, [0.1], 24, optimizer=optimizer)
+    assert table.momenta is None
+    assert table.lrs[0] == (pytest.approx(0.1 / 25),)
 
 
 def test_to_build_a_table_draws_no_random_numbers() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    lr_table("CosineAnnealingLR", {"T_max": 5}, [0.1], 20)
+    schedule_table("CosineAnnealingLR", {"T_max": 5}, [0.1], 20)
     assert torch.equal(torch.rand(3), expected)
 
 

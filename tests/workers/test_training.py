@@ -17,6 +17,7 @@ from sweeps.errors import TaskError
 from sweeps.objective import EarlyStopping, Objective
 from sweeps.rangetest import ramp_lrs
 from sweeps.records import Budget, Ended, Event, Outcome, Ramp, Stop
+from tests.workers.plain import stock_batch_size, stock_optimizers, stock_step
 from tests.workers.small import EXAMPLES, Regression, SparseBag, a_job, hear, prepared, stop_at
 from workers.driver import drive
 from workers.seeding import data_order, seed_epoch
@@ -39,9 +40,33 @@ SCHEDULER_PARAMS: dict[str, dict[str, Value]] = {
     "ConstantLR": {"factor": 0.5, "total_iters": 2},
     "LinearLR": {"start_factor": 0.25, "total_iters": 2},
     "PolynomialLR": {"total_iters": 3, "power": 2.0},
+    "LambdaLR": {"lr_lambda": "0.7 ** epoch"},
+    "MultiplicativeLR": {"lr_lambda": "0.8"},
+    "OneCycleLR": {},
+    "CyclicLR": {"step_size_up": 3},
     # Nothing is good enough for this one, so that it lowers the LR after every epoch from the second on.
     "ReduceLROnPlateau": {"patience": 0, "factor": 0.5, "threshold": 0.9},
 }
+
+
+STEPWISE = ("OneCycleLR", "CyclicLR")
+
+
+def _cyclic(opt: Any, lr: float, count: int, epochs: int) -> dict[str, Any]:
+    return {"max_lr": lr, "base_lr": lr / 4, "cycle_momentum": not {"momentum", "betas"}.isdisjoint(opt.defaults)}
+
+
+STOCK_PARAMS: dict[str, Any] = {
+    "LambdaLR": lambda *_: {"lr_lambda": lambda epoch: 0.7**epoch},
+    "MultiplicativeLR": lambda *_: {"lr_lambda": lambda epoch: 0.8},
+    "OneCycleLR": lambda opt, lr, count, epochs: {
+        "max_lr": lr,
+        "total_steps": epochs * count,
+        "cycle_momentum": _cyclic(opt, lr, count, epochs)["cycle_momentum"],
+    },
+    "CyclicLR": _cyclic,
+}
+"""What the stock class wants beyond what a spec gives."""
 
 
 def plain_loop(
@@ -51,30 +76,32 @@ def plain_loop(
     (x, y), (val_x, val_y) = task.data()
     torch.manual_seed(seed)
     model = task.model()
-    opt = getattr(torch.optim, optimizer)(model.parameters(), lr=lr, **OPTIMIZER_PARAMS.get(optimizer, {}))
-    sched = None
+    opts = stock_optimizers(optimizer, model, lr, OPTIMIZER_PARAMS.get(optimizer, {}))
+    batch_size = stock_batch_size(optimizer, task, len(x))
+    per_epoch = -(-len(x) // batch_size)
+    more = STOCK_PARAMS.get(scheduler, lambda *_: {})
+    scheds = []
     if scheduler != "none":
-        sched = getattr(torch.optim.lr_scheduler, scheduler)(opt, **SCHEDULER_PARAMS[scheduler])
+        stock = getattr(torch.optim.lr_scheduler, scheduler)
+        scheds = [stock(opt, **{**SCHEDULER_PARAMS[scheduler], **more(opt, lr, per_epoch, epochs)}) for opt in opts]
+    steps = 0
     curves, val_losses, lrs = [], [], []
     for epoch in range(epochs):
-        lrs.append(opt.param_groups[0]["lr"])
+        lrs.append(opts[0].param_groups[0]["lr"])
         seed_epoch(seed, epoch)
         model.train()
         curve = []
-        for rows in data_order(len(x), seed, epoch).split(task.batch_size):
-            opt.zero_grad()
-            loss = nn.functional.mse_loss(model(x[rows]), y[rows])
-            loss.backward()
-            opt.step()
-            curve.append(loss.item())
+        for rows in data_order(len(x), seed, epoch).split(batch_size):
+            curve.append(stock_step(opts, lambda rows=rows: nn.functional.mse_loss(model(x[rows]), y[rows])))
+            steps += 1
+            for sched in scheds * (scheduler in STEPWISE and steps < epochs * per_epoch):
+                sched.step()
         curves.append(curve)
         model.eval()
         with torch.no_grad():
             val_losses.append(nn.functional.mse_loss(model(val_x), val_y).item())
-        if scheduler == "ReduceLROnPlateau":
-            sched.step(val_losses[-1])
-        elif sched is not None:
-            sched.step()
+        for sched in scheds * (scheduler not in STEPWISE):
+            sched.step(*[val_losses[-1]] * (scheduler == "ReduceLROnPlateau"))
     return curves, val_losses, lrs
 
 
@@ -95,10 +122,12 @@ def test_training_is_a_plain_torch_loop(optimizer: str, scheduler: str) -> None:
     assert heard.ended == Ended(key="trial 0", outcome=Outcome.COMPLETE)
     assert [list(report.step_losses) for report in heard.reports] == curves
     assert [report.metrics["val/loss"] for report in heard.reports] == pytest.approx(val_losses, rel=1e-6)
-    assert [report.lrs for report in heard.reports] == [(lr,) for lr in lrs]
-    assert [report.step_lrs for report in heard.reports] == [(lr,) * 3 for lr in lrs]
+    assert [set(report.lrs) for report in heard.reports] == [{lr} for lr in lrs]
+    per_epoch = len(curves[0])
+    if scheduler not in STEPWISE:
+        assert [report.step_lrs for report in heard.reports] == [(lr,) * per_epoch for lr in lrs]
     assert scheduler == "none" or len(set(lrs)) > 1
-    assert [(report.epoch, report.step) for report in heard.reports] == [(1, 3), (2, 6), (3, 9)]
+    assert [(report.epoch, report.step) for report in heard.reports] == [(e, e * per_epoch) for e in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("task", [Regression(dropout=0.4), Regression(norm=True)], ids=["dropout", "batch norm"])
