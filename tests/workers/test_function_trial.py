@@ -211,6 +211,17 @@ def test_what_has_come_to_its_end_is_complete_whatever_it_is_told(stop: Stop) ->
     assert heard.ended == Ended(key="trial 0", outcome=Outcome.COMPLETE)
 
 
+def test_what_a_function_does_after_its_loop_is_done() -> None:
+    saved = []
+
+    def function(trial: Trial) -> None:
+        own_loop(trial)
+        saved.append("the model")
+
+    assert run(function, a_job()).ended == Ended(key="trial 0", outcome=Outcome.COMPLETE)
+    assert saved == ["the model"]
+
+
 def test_a_function_that_would_go_on_forever_ends_with_its_budget() -> None:
     heard = run(reports([1.0] * 1000))
     assert (heard.ended, len(heard.reports)) == (Ended(key="trial 0", outcome=Outcome.COMPLETE), 3)
