@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,17 +126,14 @@ def _resumed(prepared: PreparedTask, job: Job, file: Path, progress: _Progress) 
         progress.objectives = list(state["objectives"])
     except Exception:
         # A damaged file raises almost anything, and one of another model too. A checkpoint only saves time.
-        checkpoint.remove(file)
         return None
     return lane
 
 
 def _save(file: Path, state: dict[str, Any]) -> None:
-    try:
+    # A checkpoint only saves time: without it the trial goes on from an older one, or from its start.
+    with suppress(OSError):
         checkpoint.save(file, state)
-    except OSError:
-        # A checkpoint only saves time: without one the trial trains again from its start.
-        checkpoint.remove(file)
 
 
 def _first_loss_message(loss: float) -> str:

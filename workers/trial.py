@@ -79,7 +79,7 @@ class Trial:
         return TrialScheduler(self)
 
     def report(self, metrics: Mapping[str, float]) -> None:
-        """Ends an epoch: reports its metrics and steps the schedule. Raises StopTrial when the trial is over."""
+        """Ends an epoch: reports its metrics and steps the schedule. Raises StopTrial to end it early."""
         if self._schedule is None:
             raise TaskError("trial.report() before trial.scheduler(): make optimizer and scheduler from the trial")
         if not self._losses:
@@ -93,8 +93,12 @@ class Trial:
         self._objectives.append(values[metric])
         if has_diverged(values, self._job.objective):
             raise StopTrial(Outcome.DIVERGED)
-        if self._is_over():
+        stopping = self._job.early_stopping
+        if stopping is not None and stopping.is_over(self._objectives, self._job.objective):
             raise StopTrial(Outcome.COMPLETE)
+        if self._is_spent:
+            # The loop ends by itself now, and what the user does after it (saving the model, say) is theirs.
+            return
         if stop is not None:
             raise StopTrial(STOPPED_AS[stop], interrupted=stop is Stop.INTERRUPTED)
         self._schedule.epoch_done(values[metric])
@@ -121,15 +125,14 @@ class Trial:
         self._losses, self._step_lrs = [], []
         return self._post(report)
 
-    def _is_over(self) -> bool:
-        stopping = self._job.early_stopping
-        improved = stopping is None or not stopping.is_over(self._objectives, self._job.objective)
-        return not improved or self._step >= self._job.budget.total_steps(self._steps_per_epoch)
+    @property
+    def _is_spent(self) -> bool:
+        return self._step >= self._job.budget.total_steps(self._steps_per_epoch)
 
     def _set_lr(self) -> None:
         assert self._schedule is not None
         assert self._optimizer is not None
-        if self._step < self._job.budget.total_steps(self._steps_per_epoch):
+        if not self._is_spent:
             self._schedule.set(epoch=self._epoch, step=self._step)
         if not self._losses:
             self._epoch_lrs = group_lrs(self._optimizer)
@@ -137,6 +140,8 @@ class Trial:
     def after_batch(self, loss: Any) -> None:
         """What TrialScheduler.after_batch does."""
         assert self._optimizer is not None
+        if self._is_spent and self._objectives:
+            raise StopTrial(Outcome.COMPLETE)
         self._step_lrs.append(group_lrs(self._optimizer)[0])
         self._losses.append(loss.item() if isinstance(loss, Tensor) else float(loss))
         self._step += 1

@@ -162,7 +162,8 @@ def numbers(param: Param) -> st.SearchStrategy[float]:
     high = low + 1e3 if param.high == math.inf else param.high
     if param.kind == "int":
         return st.integers(math.ceil(low), math.floor(high))
-    return st.floats(low, high, exclude_min=param.open_low, exclude_max=param.open_high)
+    # Not 5e-324, which torch takes and then divides by.
+    return st.floats(low + 1e-6 * param.open_low, high, exclude_max=param.open_high)
 
 
 def accepted(param: Param) -> st.SearchStrategy[Value]:
@@ -254,6 +255,7 @@ def test_a_parameter_accepts_no_value_beyond_its_bounds_and_none_of_another_kind
         ("Muon", {"momentum": -0.1}),
         ("Muon", {"adjust_lr_fn": "adamw"}),
         ("ConstantLR", {"factor": 1.1}),
+        ("ConstantLR", {"factor": -0.1}),
         ("LinearLR", {"start_factor": 0.0}),
         ("LinearLR", {"end_factor": 1.1}),
         ("CosineAnnealingWarmRestarts", {"T_0": 0}),

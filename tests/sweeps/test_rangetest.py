@@ -83,6 +83,10 @@ def test_what_comes_after_the_explosion_is_not_read() -> None:
     # A net that has blown up may die, and its loss then fall lower than it ever was.
     dead = read(curve + [0.0] * (len(LRS) - len(curve)))
     assert (dead.initial_lr, dead.high) == (calm.initial_lr, calm.high)
+    early = [1.0 - 0.005 * step for step in range(20)]
+    assert read(early).trusted
+    spike = read([*early, 60.0, *[0.0] * 79])
+    assert (spike.initial_lr, spike.high) == (read(early).initial_lr, read(early).high)
 
 
 def flat(steps: int = 100) -> list[float]:

@@ -206,6 +206,7 @@ def test_a_ramp_takes_exactly_its_steps_at_its_lrs_and_validates_nothing(steps: 
     assert heard.ended == Ended(key="trial 0", outcome=Outcome.COMPLETE)
     assert [lr for report in heard.reports for lr in report.step_lrs] == ramp_lrs(ramp)
     assert len(heard.steps) == heard.reports[-1].step == steps
+    assert [report.lrs for report in heard.reports] == [report.step_lrs[:1] for report in heard.reports]
     assert {name for report in heard.reports for name in report.metrics} == {"train/loss"}
 
 
