@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, Self
 
 from sqlalchemy import Engine, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.store.engine import reading, writing
@@ -63,7 +63,8 @@ def upsert(
     keep: Sequence[str] = (),
 ) -> None:
     """Inserts a row, or brings the one with the same keys up to date, all but the columns in `keep`."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    # Only the dialect in use: the other's import would cost every command a twentieth of a second.
+    insert = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}").insert
     statement = insert(row).values(**values)
     changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
