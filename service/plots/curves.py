@@ -1,7 +1,8 @@
-"""Best curves: how the objective's metric went, epoch by epoch, for the best trial of each scheduler."""
+"""Best curves: how the objective's metric went, epoch by epoch, for the trials of each pick."""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -11,46 +12,36 @@ from service.plots.figure import INK, legend_below, panels, plain_log_y, png
 from service.plots.palette import scheduler_colours
 from service.records import TrialRecord
 from sweeps.objective import Objective
-from sweeps.records import Outcome
+from sweeps.records import Outcome, Pick
 
-_LEARNED = (Outcome.COMPLETE, Outcome.PRUNED)
+_PRUNED: Final = "--"
 
-
-def best_trials(trials: Sequence[TrialRecord], objective: Objective) -> list[TrialRecord]:
-    """The best trial of each (optimizer, scheduler) by number: a COMPLETE one, or a PRUNED one where there is none."""
-    best: dict[tuple[str, str], TrialRecord] = {}
-    for trial in trials:
-        if trial.outcome not in _LEARNED or trial.value is None:
-            continue
-        key = (trial.proposal.optimizer, trial.proposal.scheduler)
-        if key not in best or _beats(trial, best[key], objective):
-            best[key] = trial
-    return sorted(best.values(), key=lambda trial: trial.proposal.number)
-
-
-def _beats(trial: TrialRecord, rival: TrialRecord, objective: Objective) -> bool:
-    if trial.outcome is not rival.outcome:
-        return trial.outcome is Outcome.COMPLETE
-    assert trial.value is not None
-    assert rival.value is not None
-    return objective.better(trial.value, rival.value)
+_DECADES = 1e12
+"""What a curve of losses may fall by within its panel: one that came back from more starts above it."""
 
 
 def best_curves(
-    trials: Sequence[TrialRecord], series: Mapping[int, Sequence[tuple[int, float]]], objective: Objective
+    trials: Sequence[TrialRecord],
+    picks: Sequence[Pick],
+    series: Mapping[int, Sequence[tuple[int, float]]],
+    objective: Objective,
 ) -> bytes | None:
-    """A panel per optimizer, a line per scheduler; `series` holds (epoch, value) points by trial number.
+    """A panel per optimizer, a colour per scheduler, a line per trial of its pick, dashed if that was pruned.
 
-    None if no COMPLETE or PRUNED trial has one that is finite.
+    `series` holds (epoch, value) points by trial number. None if no picked trial has one that is finite.
     """
+    picked = {number for pick in picks for number in pick.trials}
     points = {number: [point for point in line if math.isfinite(point[1])] for number, line in series.items()}
-    chosen = [trial for trial in best_trials(trials, objective) if points.get(trial.proposal.number)]
+    chosen = [trial for trial in trials if trial.proposal.number in picked and points.get(trial.proposal.number)]
     if not chosen:
         return None
     optimizers = sorted({trial.proposal.optimizer for trial in chosen})
     colours = scheduler_colours(sorted(trial.proposal.scheduler for trial in trials))
     figure, axes = panels(optimizers)
     values = [value for trial in chosen for _, value in points[trial.proposal.number]]
+    epochs = [epoch for trial in chosen for epoch, _ in points[trial.proposal.number]]
+    first, last = min(epochs), max(epochs)
+    margin = 0.05 * (last - first) or 0.5
     for ax, optimizer in zip(axes, optimizers, strict=True):
         for trial in chosen:
             if trial.proposal.optimizer == optimizer:
@@ -60,28 +51,39 @@ def best_curves(
                     [value for _, value in line],
                     color=colours[trial.proposal.scheduler],
                     linewidth=2.0,
+                    linestyle=_style(trial),
                     marker="o",
-                    markersize=3.5 if len(line) <= 30 else 0,
+                    markersize=4 if len(line) <= 30 else 0,
+                    markerfacecolor="white" if trial.outcome is Outcome.PRUNED else None,
                 )
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        ax.set_xlim(first - margin, last + margin)
         ax.set_xlabel("epoch", fontsize=9.5, color=INK)
         ax.set_ylabel(objective.metric, fontsize=9.5, color=INK)
         _share_y(ax, min(values), max(values), objective)
     present = {trial.proposal.scheduler for trial in chosen}
-    legend_below(
-        figure,
-        [
-            Line2D([], [], color=colour, linewidth=2.4, label=f"best with {name}")
-            for name, colour in colours.items()
-            if name in present
-        ],
-    )
+    keys = [
+        Line2D([], [], color=colour, linewidth=2.4, label=f"pick with {name}")
+        for name, colour in colours.items()
+        if name in present
+    ]
+    if any(trial.outcome is Outcome.PRUNED for trial in chosen):
+        keys.append(
+            Line2D(
+                [], [], color=INK, linewidth=2.0, linestyle=_PRUNED, marker="o", markerfacecolor="white", label="pruned"
+            )
+        )
+    legend_below(figure, keys)
     return png(figure)
+
+
+def _style(trial: TrialRecord) -> str:
+    return _PRUNED if trial.outcome is Outcome.PRUNED else "-"
 
 
 def _share_y(ax: Axes, low: float, high: float, objective: Objective) -> None:
     if objective.direction == "minimize" and low > 0:
-        ax.set_ylim(low / 1.15, high * 1.15)
+        ax.set_ylim(low / 1.15, min(high, low * _DECADES) * 1.15)
         plain_log_y(ax)
     else:
         margin = 0.05 * (high - low) or 0.1

@@ -59,7 +59,7 @@ def plain_log_y(ax: Axes) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     low, high = ax.get_ylim()
     # Within a decade or two the powers of ten alone would leave an axis with one number on it.
-    ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high / low < 200 else (1.0,)))
+    ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high < 200 * low else (1.0,)))
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 

@@ -41,14 +41,7 @@ def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
         [
             Line2D([], [], color=FAINT, linewidth=0.8, alpha=0.6, label="each seed"),
             Line2D([], [], color=_LINE, linewidth=2.4, label="median of the seeds"),
-            Line2D(
-                [],
-                [],
-                color=INK,
-                linewidth=1.0,
-                linestyle=":",
-                label="the same, smoothed",
-            ),
+            Line2D([], [], color=INK, linewidth=0.8, label="smoothed, what the pick reads"),
             Line2D([], [], color=EMPHASIS, linewidth=1.6, linestyle="--", label="initial LR picked"),
             Patch(color=BAND, label="LRs that are searched"),
         ],
@@ -65,7 +58,7 @@ def _draw(ax: Axes, test: RangeTest) -> None:
     curve = median_curve(test.losses)
     ax.plot(test.lrs[: len(curve)], curve, color=_LINE, linewidth=2.4)
     read = median_curve([smoothed(losses) for losses in test.losses])
-    ax.plot(test.lrs[: len(read)], read, color=INK, linewidth=1.0, linestyle=":")
+    ax.plot(test.lrs[: len(read)], read, color=INK, linewidth=0.8)
     ax.axvline(test.initial_lr, color=EMPHASIS, linewidth=1.6, linestyle="--")
     finite = [loss for loss in curve if math.isfinite(loss)]
     if finite:

@@ -43,10 +43,24 @@ def run_path(experiment_id: str, run_id: str) -> str:
     return f"#/experiments/{quote(experiment_id)}/runs/{quote(run_id)}?{_MODE}"
 
 
+def trials_filter(sweep_id: str) -> str:
+    """What finds a sweep's trials by themselves, where nested runs would be folded away."""
+    return f"tags.`lrsweep.sweep` = '{sweep_id}' AND tags.`lrsweep.kind` = 'trial'"
+
+
+def view_path(experiment_id: str, slug: str) -> str:
+    """The way to the runs table in a view that was published: anything more in it, and the UI ignores the view.
+
+    >>> view_path("1", "lrsweep-s1")
+    '#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=lrsweep-s1'
+    """
+    return f"#/experiments/{quote(experiment_id)}/runs?{_MODE}&viewStateShareKey={quote(slug)}"
+
+
 def trials_path(experiment_id: str, sweep_id: str, *, ascending: bool) -> str:
-    """The way to the table of a sweep's trials, best first: by themselves, where nested runs would be folded away."""
+    """The way to the table of a sweep's trials, best first."""
     query = {
-        "searchFilter": f"tags.`lrsweep.sweep` = '{sweep_id}' AND tags.`lrsweep.kind` = 'trial'",
+        "searchFilter": trials_filter(sweep_id),
         "orderByKey": "metrics.`objective`",
         "orderByAsc": str(ascending).lower(),
     }

@@ -7,7 +7,6 @@ from sweeps.domains import Value
 from sweeps.records import Budget, Proposal
 
 _SHORT = {
-    "none": "constant",
     "CosineAnnealingLR": "cosine",
     "CosineAnnealingWarmRestarts": "restarts",
     "ExponentialLR": "exp",
@@ -35,7 +34,7 @@ def run_name(proposal: Proposal, *, seeds: int) -> str:
     """The name of a trial's run; the seed only where there are several.
 
     >>> run_name(Proposal(number=3, optimizer="SGD", scheduler="none", initial_lr=0.0064, seed=1), seeds=2)
-    'SGD constant 6.4e-03 s1'
+    'SGD none 6.4e-03 s1'
     """
     name = f"{short_name(proposal.optimizer)} {short_name(proposal.scheduler)} {proposal.initial_lr:.1e}"
     return f"{name} s{proposal.seed}" if seeds > 1 else name

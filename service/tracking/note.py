@@ -106,7 +106,7 @@ def outcome_counts(trials: Sequence[TrialRecord]) -> str:
 def _pick_table(picks: Sequence[Pick], spec: SweepSpec, link: Callable[[int], str], *, more: int) -> str:
     if not picks:
         return ""
-    head = ("optimizer", "scheduler", "initial LR", spec.objective.metric, "LRs as good", "with", "trials", "tried")
+    head = ("optimizer", "scheduler", "initial LR", spec.objective.metric, "LRs as good", "with", "trials", "tried", "")
     rows = ["### Best initial LR of each optimizer and scheduler", "", *_head(head)]
     for pick in picks:
         trials = ", ".join(f"[{number}]({link(number)})" for number in pick.trials[:4])
@@ -120,6 +120,7 @@ def _pick_table(picks: Sequence[Pick], spec: SweepSpec, link: Callable[[int], st
                 _params_text(pick.params),
                 trials,
                 str(pick.tried),
+                _cell("; ".join(note.partition(":")[0] for note in pick.notes)),
             )
         )
     if more > 0:

@@ -11,11 +11,12 @@ from service import plots
 from service.plots.palette import SWEEP_COLOUR
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.context import Context, began, status_of_unfinished
-from service.tracking.links import artifact_address, run_path, trials_path
+from service.tracking.links import artifact_address, run_path
 from service.tracking.naming import budget_text
 from service.tracking.note import RANGE_TESTS, outcome_counts, sweep_note
 from service.tracking.pick_tables import csv_table, json_table, pick_params, pick_points
 from service.tracking.runs import Run, Runs, sweep_key
+from service.tracking.view import publish_view
 from sweeps.records import Pick, RangeTest, TrialResult
 from sweeps.spec import SweepSpec
 
@@ -46,6 +47,7 @@ class ParentRun:
         self._told: Mapping[str, str] = {}
         self._runs_of_trials: Mapping[int, str] = {}
         self._params(_spec_params(context.spec, sweep.task))
+        self._all_trials = publish_view(context.writer, context.runs, sweep, context.spec.objective)
         context.writer.later(run.id, {"spec.yaml": yaml.safe_dump(_plain(sweep.spec), sort_keys=False).encode()}, {})
 
     def follow(
@@ -72,7 +74,10 @@ class ParentRun:
         spec, writer = self._context.spec, self._context.writer
         drawn = {
             "LR sensitivity": ("plots/lr_sensitivity.png", plots.sensitivity(trials, picks, spec.objective)),
-            "Best curves": ("plots/best_curves.png", plots.best_curves(trials, _series(history), spec.objective)),
+            "Best curves": (
+                "plots/best_curves.png",
+                plots.best_curves(trials, picks, _series(history), spec.objective),
+            ),
             RANGE_TESTS: ("plots/range_tests.png", plots.range_tests(tests)),
         }
         files = {path: png for path, png in drawn.values() if png is not None}
@@ -100,7 +105,6 @@ class ParentRun:
         pictures: Mapping[str, str],
     ) -> dict[str, str]:
         spec = self._context.spec
-        ascending = spec.objective.direction == "minimize"
         note = sweep_note(
             sweep,
             spec,
@@ -108,7 +112,7 @@ class ParentRun:
             picks,
             tests,
             link=self._link,
-            all_trials=trials_path(self._context.runs.experiment_id, sweep.id, ascending=ascending),
+            all_trials=self._all_trials,
             pictures=pictures,
         )
         counts = outcome_counts(trials)

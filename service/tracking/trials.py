@@ -92,6 +92,8 @@ class TrialRun:
         tags = {
             "outcome": outcome.value,
             "outcome.meaning": outcome.sentence,
+            # No metric: that would be one more chart on every trial's page, of a single point.
+            "epochs": str(trial.epochs),
             "mlflow.note.content": trial_note(trial, outcome, self._context.spec.objective),
         }
         if outcome is Outcome.DIVERGED and self._diverged is None:

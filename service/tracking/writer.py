@@ -51,6 +51,11 @@ class Writer:
             self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in batch])
             self.written += 1
 
+    def experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Sets a tag of the experiment itself, over an older one."""
+        self._client.set_experiment_tag(experiment_id, key, value)
+        self.written += 1
+
     def metrics(self, run_id: str, points: Iterable[Point]) -> None:
         """Logs the finite points; MLflow would show infinity as 1.8e308, and no other value beside it."""
         from mlflow.entities import Metric

@@ -140,6 +140,16 @@ def test_the_table_of_trials_is_one_click_away_and_best_first(page: Browser, sho
     page.open(shown.link)
     page.open(page.find("a", containing="All trials, best first").get_attribute("href") or "")
     page.find("[role=grid] a", containing=shown.best["optimizer"])
+    row = page.until(
+        """(rows => rows.objective && rows)(Object.assign({}, ...[...document.querySelectorAll(
+            '[role=grid] [role=row][row-index="0"] [col-id]')].map(cell =>
+                ({[cell.getAttribute('col-id').replace(/^.*`(.*)`$/, '$1')]: cell.innerText.trim()}))))"""
+    )
+    best = shown.best
+    wanted = {"optimizer": best["optimizer"], "scheduler": best["scheduler"], "outcome": "COMPLETE", "epochs": "3"}
+    assert {name: row.get(name) for name in wanted} == wanted
+    assert float(row["initial_lr"]) == pytest.approx(best["initial_lr"])
+    assert float(row["objective"]) == pytest.approx(best["value"])
     rows = page.until(
         """(links => links.length >= arguments[0] && links)
             ([...document.querySelectorAll('[role=grid] a[href*="/runs/"]')].map(link => link.href))""",

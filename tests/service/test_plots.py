@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from service import plots
-from service.plots.curves import best_trials
 from service.plots.palette import RANGE_TEST_COLOUR, scheduler_colours
 from service.records import TrialRecord
 from sweeps.catalogue import SCHEDULERS
@@ -52,17 +51,17 @@ def trial(
     )
 
 
-def pick() -> Pick:
+def pick(*trials: int, **fields: Any) -> Pick:
+    defaults: dict[str, Any] = {"optimizer": "SGD", "scheduler": "StepLR"}
     return Pick(
-        optimizer="SGD",
-        scheduler="StepLR",
         initial_lr=0.02,
         value=0.4,
         params={},
-        trials=(1,),
+        trials=trials or (1,),
         tried=2,
         low=0.01,
         high=0.1,
+        **defaults | fields,
     )
 
 
@@ -89,7 +88,7 @@ def test_pictures_fit_into_a_note(panels: int) -> None:
     for png in (
         plots.range_tests([range_test(name) for name in names]),
         plots.sensitivity(trials, [], Objective()),
-        plots.best_curves(trials, series, Objective()),
+        plots.best_curves(trials, [pick(*range(panels))], series, Objective()),
     ):
         drawn = image(png)
         assert drawn.format == "PNG"
@@ -101,8 +100,8 @@ def test_nothing_to_draw_is_no_picture() -> None:
     running = [trial(0, None, None), trial(1, None, Outcome.FAILED), trial(2, 0.5, Outcome.CANCELLED)]
     assert plots.range_tests([]) is None
     assert plots.sensitivity(running, [], Objective()) is None
-    assert plots.best_curves(running, {0: [(1, 0.5)]}, Objective()) is None
-    assert plots.best_curves([trial(0)], {0: [(1, math.nan)]}, Objective()) is None
+    assert plots.best_curves([trial(0)], [], {0: [(1, 0.5)]}, Objective()) is None
+    assert plots.best_curves([trial(0)], [pick(0)], {0: [(1, math.nan)]}, Objective()) is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_objectives_of_every_size(values: tuple[float | None, ...], objective: O
     trials.append(trial(9, None, Outcome.DIVERGED))
     assert is_drawn(plots.sensitivity(trials, [pick()], objective), scheduler_colours(["StepLR"])["StepLR"])
     series = {number: [(1, 1.0), (2, -1.0 if value is None else value)] for number, value in enumerate(values)}
-    plots.best_curves(trials, series, objective)
+    plots.best_curves(trials, [pick(*series)], series, objective)
 
 
 def test_every_scheduler_has_its_colour_in_every_plot() -> None:
@@ -140,20 +139,26 @@ def test_every_scheduler_has_its_colour_in_every_plot() -> None:
     series = {number: [(1, 1.0), (2, 0.4 + number / 10)] for number in range(3)}
     for name, colour in scheduler_colours(names).items():
         assert is_drawn(plots.sensitivity(trials, [], Objective()), colour), name
-        assert is_drawn(plots.best_curves(trials, series, Objective()), colour), name
+        assert is_drawn(plots.best_curves(trials, [pick(0, 1, 2)], series, Objective()), colour), name
 
 
-def test_the_best_trial_is_complete_if_any_is() -> None:
-    trials = [
-        trial(0, 0.1, Outcome.PRUNED),
-        trial(1, 0.5),
-        trial(2, 0.4),
-        trial(3, 0.01, Outcome.DIVERGED),
-        trial(4, 0.3, Outcome.PRUNED, scheduler="none"),
-        trial(5, None, scheduler="LinearLR"),
-    ]
-    assert [best.proposal.number for best in best_trials(trials, Objective())] == [2, 4]
-    assert [best.proposal.number for best in best_trials(trials, ACCURACY)] == [1, 4]
+def test_the_curves_are_those_of_the_picks() -> None:
+    names = ["none", "StepLR", "CosineAnnealingLR"]
+    trials = [trial(number, scheduler=name) for number, name in enumerate(names)]
+    series = {number: [(1, 1.0), (2, 0.4 + number / 10)] for number in range(3)}
+    drawn = plots.best_curves(trials, [pick(0, scheduler="none"), pick(2, scheduler=names[2])], series, Objective())
+    colours = scheduler_colours(names)
+    assert [is_drawn(drawn, colours[name]) for name in names] == [True, False, True]
+
+
+def test_a_pruned_picks_curve_is_dashed() -> None:
+    series = {0: [(1, 1.0), (2, 0.5)]}
+    whole, pruned = (
+        plots.best_curves([trial(0, outcome=outcome)], [pick(0)], series, Objective())
+        for outcome in (Outcome.COMPLETE, Outcome.PRUNED)
+    )
+    ink = [int((np.asarray(image(png).convert("L"))[:250] < 200).sum()) for png in (whole, pruned)]
+    assert ink[1] < ink[0]
 
 
 def test_threads_may_draw_at_once() -> None:

@@ -66,6 +66,12 @@ def test_the_answer_comes_first() -> None:
     assert lines[4].startswith("> at the upper bound")
 
 
+def test_a_row_says_in_short_what_to_mind_about_its_pick() -> None:
+    minded = pick(1, notes=("pruned, not trained to the end", "at the end of the values: one beyond may be better"))
+    (row,) = (line for line in note(RECORD, pick(0), minded).splitlines() if "package1" in line and line[0] == "|")
+    assert "| pruned, not trained to the end; at the end of the values&ensp; |" in row
+
+
 def test_a_bar_in_a_value_does_not_split_a_cell() -> None:
     assert "a\\|b" in note(RECORD, pick(0))
 

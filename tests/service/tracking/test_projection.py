@@ -51,6 +51,7 @@ def test_a_trial_is_shown_with_params_curves_and_outcome(sweep: Sweep, home: Hom
     assert run.values("objective") == {0: 0.25}
     assert run.values("log10_initial_lr") == {0: -1.0}
     assert run.tags["outcome"] == "COMPLETE"
+    assert run.tags["epochs"] == "4"
     assert run.tags["outcome.meaning"] == Outcome.COMPLETE.sentence
     assert run.tags["mlflow.runColor"] == "#E69F00"
     assert "val/loss 0.25 after 4 epochs" in run.tags["mlflow.note.content"]
