@@ -54,7 +54,7 @@ def best_curves(
                     linestyle=_style(trial),
                     marker="o",
                     markersize=4 if len(line) <= 30 else 0,
-                    markerfacecolor="white" if trial.outcome is Outcome.PRUNED else None,
+                    markerfacecolor="none" if trial.outcome is Outcome.PRUNED else None,
                 )
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         ax.set_xlim(first - margin, last + margin)
@@ -70,7 +70,7 @@ def best_curves(
     if any(trial.outcome is Outcome.PRUNED for trial in chosen):
         keys.append(
             Line2D(
-                [], [], color=INK, linewidth=2.0, linestyle=_PRUNED, marker="o", markerfacecolor="white", label="pruned"
+                [], [], color=INK, linewidth=2.0, linestyle=_PRUNED, marker="o", markerfacecolor="none", label="pruned"
             )
         )
     legend_below(figure, keys)
