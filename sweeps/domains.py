@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-Value = float | int | bool | str | tuple[float, ...] | tuple[int, ...]
+Value = float | int | bool | str | tuple[float, ...] | tuple[int, ...] | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

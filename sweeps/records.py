@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sweeps.domains import Value
+from sweeps.groups import ParamGroup
 from sweeps.objective import EarlyStopping, Objective
 
 
@@ -115,6 +116,7 @@ class Job:
     initial_lr: float
     optimizer_params: Mapping[str, Value] = field(default_factory=dict)
     scheduler_params: Mapping[str, Value] = field(default_factory=dict)
+    groups: tuple[ParamGroup, ...] = ()
     seed: int = 0
     budget: Budget
     objective: Objective
@@ -131,8 +133,10 @@ class Report:
     """What a worker says after each epoch of a job.
 
     `epoch` and `step` count what is done (from 1). `lrs` holds the LR of each param group at the start of
-    the epoch; `step_losses` and `step_lrs` ([steps of this epoch]) the training loss and the first group's LR
-    of each step; `seconds` is the time since the job began training on its worker.
+    the epoch, 0 for one that is frozen; `step_losses` and `step_lrs` ([steps of this epoch]) the training loss and
+    the first group's LR of each step; `step_more` other series of the same length, where they move from step to
+    step: `momentum`, and `lr/<group>` of the groups beyond the first. `seconds` is the time since the job began
+    training on its worker.
     """
 
     key: str
@@ -142,6 +146,7 @@ class Report:
     lrs: tuple[float, ...]
     step_losses: tuple[float, ...] = ()
     step_lrs: tuple[float, ...] = ()
+    step_more: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     seconds: float = 0.0
 
 

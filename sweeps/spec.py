@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sweeps.domains import Domain, Domains, Value
+from sweeps.groups import ParamGroup
 from sweeps.objective import EarlyStopping, Objective
 from sweeps.records import Budget
 
@@ -32,6 +33,14 @@ class SchedulerSpec:
 
     name: str
     params: Domains = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpec:
+    """A parameter group, with the domains of its LR multiplier and of hyperparameters of its own."""
+
+    group: ParamGroup
+    params: Domains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +104,7 @@ class SweepSpec:
     seeds: tuple[int, ...] = (0,)
     optimizers: tuple[OptimizerSpec, ...]
     schedulers: tuple[SchedulerSpec, ...] = (SchedulerSpec(name="none"),)
+    groups: tuple[GroupSpec, ...] = ()
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
     pruner: PrunerSpec = field(default_factory=PrunerSpec)
     early_stopping: EarlyStopping | None = None
