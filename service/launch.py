@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 from typing import Any, Literal
@@ -19,11 +19,12 @@ from service.store import LeaseLost, Store
 from service.tracking.client import check_reachable
 from service.tracking.thread import Tracking
 from sweeps.builtin import BUILTIN_TASKS
+from sweeps.coderefs import code_references
 from sweeps.coordinator import Coordinator, Past
 from sweeps.errors import EnvironmentFailure
 from sweeps.ports import Recorder, Runner
 from sweeps.records import Ended, Ending, Pick, Proposal, RangeTest, Report, Stop, TaskInfo
-from sweeps.spec import SweepSpec, TaskSpec
+from sweeps.spec import SweepSpec
 
 _LEASE = 15.0
 """Seconds for which a sweep stays ours without a sign of life."""
@@ -138,6 +139,7 @@ def launch(
                 Recorders([store.recorder(claimed), watcher]),
                 checkpoints=str(checkpoints),
                 wanted=_wanted(store, claimed, owner, interrupt),
+                warn=lambda finding: say(f"warning: {finding}"),
             )
             with _kept(store, claimed):
                 past = Past(trials=store.history(claimed), range_tests=store.range_tests(claimed))
@@ -183,33 +185,58 @@ def _wanted(store: Store, sweep_id: str, owner: str, interrupt: Interrupt) -> Ca
 
 
 def _runner(spec: SweepSpec, place: Place) -> Runner:
-    make_task, modules = _task_maker(spec.task)
-    gpu = spec.workers.gpus > 0
+    code = _users_code(spec)
+    workers = spec.workers
     if place.runner == "inline":
         from workers.inline import InlineRunner
 
-        return InlineRunner(make_task, gpu=gpu, threads=spec.workers.threads)
+        return InlineRunner(code.make_task, gpu=workers.gpus > 0, threads=workers.threads, provided=code.provided)
     from workers.rayenv import prepare_ray
 
     prepare_ray(local=place.address is None)
     from workers.pool import RayPool, Resources
 
-    workers = spec.workers
-    resources = Resources(count=workers.count, cpus=workers.cpus, gpus=workers.gpus, threads=workers.threads)
-    return RayPool(make_task, resources, address=place.address, by_value=[sys.modules[name] for name in modules])
+    return RayPool(
+        code.make_task,
+        Resources(count=workers.count, cpus=workers.cpus, gpus=workers.gpus, threads=workers.threads),
+        address=place.address,
+        provided=code.provided,
+        by_value=[sys.modules[name] for name in code.modules],
+    )
 
 
-def _task_maker(task: TaskSpec) -> tuple[Callable[[], Any], Sequence[str]]:
-    """What makes the task on a worker, and the user's modules that must travel with it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UsersCode:
+    """What makes the task on a worker, what the spec names by path, and the user's modules that travel with both."""
 
-    A built-in task is made where it trains, so that this process need not load torch; a user's is made here.
+    make_task: Callable[[], Any]
+    provided: Mapping[str, Any] = field(default_factory=dict)
+    modules: Sequence[str] = ()
+
+
+def _users_code(spec: SweepSpec) -> _UsersCode:
+    """Loads what is the user's own, for workers that cannot import it.
+
+    A built-in task is made where it trains, so that this process need not load torch.
     """
-    if task.use in BUILTIN_TASKS:
-        return partial(_make_builtin, task.use, dict(task.args)), ()
-    from workers.loading import load_task
+    task, references = spec.task, code_references(spec)
+    make_task: Callable[[], Any] = partial(_make_builtin, task.use, dict(task.args))
+    modules: tuple[str, ...] = ()
+    if task.use not in BUILTIN_TASKS:
+        from workers.loading import load_task
 
-    loaded = load_task(task.use, task.args)
-    return partial(_same, loaded.task), loaded.local_modules
+        loaded = load_task(task.use, task.args)
+        make_task, modules = partial(_same, loaded.task), loaded.local_modules
+    if not references:
+        return _UsersCode(make_task=make_task, modules=modules)
+    from workers.imports import forget_earlier
+    from workers.provided import load_provided
+
+    if task.use in BUILTIN_TASKS:
+        forget_earlier()
+    found = load_provided(references)
+    modules = tuple(sorted({*modules, *found.local_modules}))
+    return _UsersCode(make_task=make_task, provided=found.objects, modules=modules)
 
 
 def _make_builtin(use: str, args: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """What the store gives out: frozen copies of its rows, for the CLI, the API and MLflow tracking."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -85,8 +85,12 @@ class ReportRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A trial's training loss and first-group LR of every step, [steps], and which step (from 1) it was."""
+    """A trial's training loss and first-group LR of every step, [steps], and which step (from 1) it was.
+
+    `more` holds what else moves from step to step: `momentum`, and `lr/<group>` of the groups beyond the first.
+    """
 
     steps: tuple[int, ...]
     losses: tuple[float, ...]
     lrs: tuple[float, ...]
+    more: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

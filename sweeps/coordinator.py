@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sweeps.errors import UserError, unknown
+from sweeps.lint import Finding, lint, news
+from sweeps.pairs import without
 from sweeps.picks import picks
 from sweeps.ports import Proposer, Recorder, Runner
+from sweeps.preflight import Preflight, preflight
 from sweeps.proposer import OptunaProposer
 from sweeps.rangephase import RangePhase
-from sweeps.records import Ending, RangeTest, Stop, TaskInfo, TrialResult
+from sweeps.records import Ending, LanePlan, RangeTest, Stop, TrialResult
 from sweeps.search import Search
 from sweeps.space import SearchSpace, search_space, starting_points
 from sweeps.spec import SweepSpec
@@ -33,7 +35,11 @@ class Past:
 
 
 class Coordinator:
-    """One sweep on one runner. `wanted` is asked several times a second whether to stop, and why."""
+    """One sweep on one runner.
+
+    `wanted` is asked several times a second whether to stop, and why; `warn` is told what the linter finds once task
+    and range tests are known.
+    """
 
     def __init__(
         self,
@@ -43,38 +49,47 @@ class Coordinator:
         *,
         checkpoints: str | None = None,
         wanted: Callable[[], Stop | None] = lambda: None,
+        warn: Callable[[Finding], None] = lambda finding: None,
         make_proposer: Callable[..., Proposer] = OptunaProposer,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._spec, self._runner, self._recorder = spec, runner, recorder
         self._checkpoints, self._wanted, self._make_proposer = checkpoints, wanted, make_proposer
+        self._warn = warn
         self._clock, self._began, self._out_of_time = clock, clock(), False
 
     def run(self, past: Past) -> Ending:
         """Runs the sweep, or what is left of it, to its end.
 
-        A sweep that reaches its time limit is DONE with what it has. Raises UserError for a metric that the task
-        does not have, TaskError for a task that fails on its first batch, SweepFailed when everything fails the
-        same way.
+        A sweep that reaches its time limit is DONE with what it has. Pairs that cannot work are left out. Raises
+        UserError for a spec that does not fit its task, TaskError for a task that fails on its first batch or that
+        no pair can train, SweepFailed when everything fails the same way.
         """
-        info = self._runner.probe()
-        check_fit(self._spec, info)
-        self._recorder.probed(info)
-        tests = RangePhase(self._spec, self._runner, self._recorder, past.range_tests).run(self._wanted, _TICK)
+        flight = preflight(self._spec, self._runner, self._warn)
+        self._recorder.probed(flight.info)
+        self._runner.open(LanePlan())
+        spec = without(self._spec, flight.left_out)
+        tests = RangePhase(spec, self._runner, self._recorder, past.range_tests).run(self._wanted, _TICK)
         if isinstance(tests, Stop):
             return _ENDINGS[tests]
-        epochs = self._spec.budget.total_epochs(info.steps_per_epoch or 1)
-        space = search_space(self._spec, tests, epochs)
-        search = self._search(space, tests, epochs)
+        self._lint_again(flight, tests)
+        epochs = spec.budget.total_epochs(flight.info.steps_per_epoch or 1)
+        space = search_space(spec, tests, epochs, flight.left_out)
+        search = self._search(spec, space, tests, epochs)
         search.resume(past.trials)
         told = search.run(self._stop, _TICK)
-        self._recorder.picked(picks(search.results, space, self._spec.objective, self._spec.seeds))
+        self._recorder.picked(picks(search.results, space, spec.objective, spec.seeds))
         return Ending.DONE if self._out_of_time else _ENDINGS[told]
 
-    def _search(self, space: SearchSpace, tests: Sequence[RangeTest], epochs: int) -> Search:
-        starts = starting_points(self._spec, space, tests)
-        proposer = self._make_proposer(self._spec, space, starts, epochs)
-        return Search(self._spec, self._runner, self._recorder, proposer, epochs=epochs, checkpoints=self._checkpoints)
+    def _lint_again(self, flight: Preflight, tests: Sequence[RangeTest]) -> None:
+        for finding in news(
+            flight.findings, lint(self._spec, steps_per_epoch=flight.info.steps_per_epoch, tests=tests)
+        ):
+            self._warn(finding)
+
+    def _search(self, spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest], epochs: int) -> Search:
+        proposer = self._make_proposer(spec, space, starting_points(spec, space, tests), epochs)
+        return Search(spec, self._runner, self._recorder, proposer, epochs=epochs, checkpoints=self._checkpoints)
 
     def _stop(self) -> Stop | None:
         if wanted := self._wanted():
@@ -82,11 +97,3 @@ class Coordinator:
         timeout = self._spec.timeout
         self._out_of_time = timeout is not None and self._clock() - self._began >= timeout
         return Stop.CANCELLED if self._out_of_time else None
-
-
-def check_fit(spec: SweepSpec, info: TaskInfo) -> None:
-    """Checks a spec against what its task turned out to be. Raises UserError."""
-    if info.metrics and spec.objective.metric not in info.metrics:
-        raise UserError(f"objective.metric: {unknown('metric', spec.objective.metric, info.metrics)}")
-    if info.steps_per_epoch is None and spec.budget.epochs is None:
-        raise UserError("budget.steps: a training function of your own needs a budget in epochs")

@@ -99,7 +99,7 @@ def torch_keywords(
             continue
         pair = keywords.get(rule.keyword, defaults.get(rule.keyword))
         assert isinstance(pair, tuple)
-        keywords[rule.keyword] = tuple(
-            rule.of(value) if index == rule.index else float(old) for index, old in enumerate(pair)
-        )
+        numbers = [float(old) for old in pair]
+        numbers[rule.index] = rule.of(value)
+        keywords[rule.keyword] = tuple(numbers)
     return keywords

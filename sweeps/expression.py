@@ -4,6 +4,7 @@ import ast
 import math
 from collections.abc import Callable
 
+from sweeps.codepath import is_path
 from sweeps.decay import DECAYS
 
 _FUNCTIONS = {
@@ -35,6 +36,17 @@ ALLOWED = (
     f"{', '.join(_FUNCTIONS)}, {', '.join(_CONSTANTS)}, and the decay families of `lrsweep catalogue`, "
     "such as `cosine_decay(1, epoch, 20)`"
 )
+
+
+def is_function(text: str) -> bool:
+    """True for a function by its path, or an expression that compiles."""
+    if is_path(text):
+        return True
+    try:
+        compile_expression(text)
+    except ValueError:
+        return False
+    return True
 
 
 def compile_expression(text: str) -> Callable[[int], float]:

@@ -1,12 +1,13 @@
 """Turns what is to be tried into orders for workers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from sweeps.catalogue import optimizer_row, optimizer_space
+from sweeps.catalogue import optimizer_row
 from sweeps.domains import Range
+from sweeps.pairs import Pair, pair_key, pairs_of
 from sweeps.pruning import rungs
 from sweeps.records import Budget, Job, Proposal, Ramp
-from sweeps.space import representative
+from sweeps.space import hyperparameters, one_value, representative
 from sweeps.spec import OptimizerSpec, SweepSpec
 
 
@@ -38,6 +39,30 @@ def trial_job(spec: SweepSpec, proposal: Proposal, epochs: int, checkpoints: str
     )
 
 
+def candidate_jobs(spec: SweepSpec, left_out: Collection[Pair]) -> Iterator[Job]:
+    """The orders to try every pair for a step before the sweep, with one value of whatever is searched."""
+    optimizers = {each.name: each for each in spec.optimizers}
+    schedulers = {each.name: each for each in spec.schedulers}
+    for pair in pairs_of(spec):
+        if pair in left_out:
+            continue
+        optimizer, scheduler = optimizers[pair[0]], schedulers[pair[1]]
+        default_lr = optimizer_row(optimizer.name).default_lr
+        lr = one_value(optimizer.lr, default_lr) if optimizer.lr else default_lr
+        yield Job(
+            key=pair_key(pair),
+            optimizer=optimizer.name,
+            scheduler=scheduler.name,
+            initial_lr=float(lr),  # type: ignore[arg-type]
+            optimizer_params=representative(hyperparameters(optimizer, spec.groups), optimizer.name),
+            # What is not given the worker takes from the budget.
+            scheduler_params={key: one_value(domain) for key, domain in scheduler.params.items()},
+            groups=tuple(each.group for each in spec.groups),
+            budget=spec.budget,
+            objective=spec.objective,
+        )
+
+
 def range_tested(spec: SweepSpec) -> Iterator[OptimizerSpec]:
     """The optimizers that get a range test: those whose LR is left open or is a range."""
     if spec.range_test is not None:
@@ -57,7 +82,7 @@ def range_test_jobs(spec: SweepSpec, optimizer: OptimizerSpec) -> Iterator[Job]:
             scheduler="none",
             initial_lr=bounds.low,
             groups=tuple(each.group for each in spec.groups),
-            optimizer_params=representative(optimizer_space(optimizer.name, optimizer.params), optimizer.name),
+            optimizer_params=representative(hyperparameters(optimizer, spec.groups), optimizer.name),
             seed=seed,
             budget=Budget(steps=spec.range_test.steps),
             objective=spec.objective,

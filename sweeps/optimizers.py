@@ -1,10 +1,10 @@
 """The optimizers that a sweep may name: one row each, and a row for any class that is named by its path."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sweeps.derived import derived_params
+from sweeps.codepath import is_path
+from sweeps.derived import conflicts, derived_params
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range
 from sweeps.param import Param
 
@@ -42,35 +42,45 @@ class OptimizerRow:
         """All that a spec may give or search: the arguments, and the other names that some of them have."""
         return self.params if isinstance(self.params, AnyKeyword) else {**self.params, **derived_params(self.params)}
 
+    def unasked(self, given: Iterable[str]) -> Domains:
+        """What is searched unasked beside what is given, under whichever of its names.
+
+        >>> sorted(OPTIMIZERS["SGD"].unasked([])), sorted(OPTIMIZERS["SGD"].unasked(["one_minus_momentum"]))
+        (['momentum'], [])
+        """
+        names = set(given)
+        return {
+            key: domain
+            for key, domain in self.space.items()
+            if key not in names and not any(conflicts(dict.fromkeys((key, name))) for name in names)
+        }
+
 
 class AnyKeyword(Mapping[str, Param]):
-    """The arguments of a class that nobody has imported yet: any name, any value; the worker checks them."""
+    """The arguments of a class that nobody has imported yet: any name, any value; the worker checks them.
+
+    Only the `known` ones are listed.
+    """
+
+    def __init__(self, known: Mapping[str, Param] | None = None):
+        self._known = dict(known or {})
 
     def __getitem__(self, name: str) -> Param:
-        if not name.isidentifier():
+        if name not in self:
             raise KeyError(name)
-        return Param(kind="any")
+        return self._known.get(name, _ANY)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.isidentifier()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(())
+        return iter(self._known)
 
     def __len__(self) -> int:
-        return 0
+        return len(self._known)
 
 
-_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-
-
-def is_path(name: str) -> bool:
-    """True if the name is a class by its path.
-
-    >>> is_path("mypkg.opt:Lion"), is_path("AdamW"), is_path("mypkg.opt.Lion")
-    (True, False, False)
-    """
-    return _PATH.fullmatch(name) is not None
+_ANY = Param(kind="any")
 
 
 def path_row(name: str) -> OptimizerRow:
@@ -82,13 +92,13 @@ def path_row(name: str) -> OptimizerRow:
     Raises ValueError for a name that is no path.
     """
     if not is_path(name):
-        raise ValueError(f"'{name}' is no path of a class; give package.module:Class")
+        raise ValueError(f"'{name}' is no path of a class; give package.module:Class or path/to/file.py:Class")
     return OptimizerRow(
         name=name,
         path=name,
         default_lr=1e-3,
         lr=_ADAM_LR,
-        params=AnyKeyword(),
+        params=AnyKeyword({"betas": Param(kind="pair", length=0, low=0, high=1, open_high=True)}),
         care="its arguments are checked by the worker, which imports it; give lr as {low: ..., high: ...} "
         "where its LRs lie elsewhere than Adam's",
     )
@@ -251,8 +261,8 @@ OPTIMIZERS: Mapping[str, OptimizerRow] = {
                 "step_sizes": Param(kind="pair", default=(1e-6, 50), low=0),
             },
             needs=Needs(full_batch=True),
-            care="trains on full batches: an epoch is one step over all of the training data, which must be tensors in "
-            "memory; lr is only the size of the first step: schedules and range tests say nothing",
+            care="trains on full batches: an epoch is one step over all of the training data, which must be tensors or "
+            "a Dataset; lr is only the size of the first step: schedules and range tests say nothing",
         ),
         _optimizer(
             "LBFGS",
@@ -286,7 +296,8 @@ OPTIMIZERS: Mapping[str, OptimizerRow] = {
             },
             needs=Needs(matrices=True),
             care="trains the weights that are exactly 2-D and no embedding, the output layer's among them; embeddings, "
-            "biases, norms and convolutions go to AdamW with torch's defaults, at the same LR and schedule; "
+            "biases, norms and convolutions go to AdamW with torch's defaults, at the same LR and schedule, and with "
+            "the weight_decay and eps of their group if it has its own; "
             "adjust_lr_fn match_rms_adamw puts both on AdamW's scale; with original, Muon's LRs lie higher",
             adjust_lr_fn=Fixed(value="match_rms_adamw"),
             momentum=Choice(values=(0.95, 0.9)),

@@ -6,10 +6,10 @@ from itertools import pairwise
 from typing import Literal
 
 from sweeps.domains import Value
-from sweeps.expression import ALLOWED, compile_expression
+from sweeps.expression import ALLOWED, is_function
 
-_COUNTS = {2: "two", 3: "three"}
-Kind = Literal["float", "int", "bool", "pair", "milestones", "text", "expression", "any"]
+_COUNTS = {0: "a list of", 2: "two", 3: "three"}
+Kind = Literal["float", "int", "bool", "pair", "milestones", "text", "expression", "schedulers", "any"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Param:
     open_high: bool = False
     choices: tuple[str, ...] = ()
     length: int = 2
-    """How many numbers a "pair" has."""
+    """How many numbers a "pair" has; 0: as many as one likes."""
     around: float | None = None
     """What lies between the two numbers of a pair."""
 
@@ -41,11 +41,15 @@ class Param:
             case "text":
                 return "one of: " + ", ".join(self.choices)
             case "expression":
-                return ALLOWED
+                return (
+                    f"{ALLOWED}; or a function by path, package.module:function; or a list of them, one a param group"
+                )
+            case "schedulers":
+                return "a list of schedulers, each a name or {name: arguments}"
             case "any":
                 return "a number, true or false, text, or a list of numbers"
             case "milestones":
-                return "a list of epochs (whole numbers from 1), each greater than the one before"
+                return "a list of whole numbers from 1, each greater than the one before"
         noun = {"float": "a number", "int": "a whole number", "pair": f"{_COUNTS[self.length]} numbers, each"}[
             self.kind
         ]
@@ -66,7 +70,10 @@ class Param:
             case "text":
                 return isinstance(value, str) and value in self.choices
             case "expression":
-                return isinstance(value, str) and _compiles(value)
+                functions = value if isinstance(value, tuple) else (value,)
+                return bool(functions) and all(isinstance(each, str) and is_function(each) for each in functions)
+            case "schedulers":
+                return isinstance(value, tuple) and bool(value) and all(isinstance(name, str) for name in value)
             case "milestones":
                 return (
                     isinstance(value, tuple)
@@ -77,7 +84,7 @@ class Param:
             case "pair":
                 return (
                     isinstance(value, tuple)
-                    and len(value) == self.length
+                    and len(value) == (self.length or max(1, len(value)))
                     and all(self._inside(item) for item in value)
                     and (self.around is None or value[0] < self.around < value[1])
                 )
@@ -101,11 +108,3 @@ class Param:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _compiles(text: str) -> bool:
-    try:
-        compile_expression(text)
-    except ValueError:
-        return False
-    return True

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 from sweeps.domains import Choice, Domain, Fixed, Range
+from sweeps.edges import edge
 from sweeps.objective import Objective
 from sweeps.records import Outcome, Pick, TrialResult
 from sweeps.space import SearchSpace
 
 _CLOSE = 0.05
 """Values within this share of the best count as just as good: the span of their LRs goes into the pick."""
-_AT_BOUND = 1.25
-"""A best LR within this factor of a bound may lie beyond it."""
 _SOME_SEEDS = "not trained on every seed: the others were not reached"
 _PRUNED = "pruned, not trained to the end"
 
@@ -99,11 +98,19 @@ def _ranked(configs: Sequence[list[TrialResult]], objective: Objective) -> list[
 def _bound_notes(lr: float, domain: Domain) -> Iterator[str]:
     match domain:
         case Range(low=low, high=high):
-            if lr > high / _AT_BOUND:
-                yield f"at the upper bound {high:.3g} of what was searched: a higher LR may be better"
-            if lr < low * _AT_BOUND:
-                yield f"at the lower bound {low:.3g} of what was searched: a lower LR may be better"
+            match edge(lr, low, high):
+                case "upper":
+                    yield (
+                        f"at the upper bound {high:.3g} of what was searched: a higher LR may be better; "
+                        f"search lr: {{low: {low:.3g}, high: {10 * high:.3g}}}"
+                    )
+                case "lower":
+                    yield (
+                        f"at the lower bound {low:.3g} of what was searched: a lower LR may be better; "
+                        f"search lr: {{low: {low / 10:.3g}, high: {high:.3g}}}"
+                    )
         case Choice(values=values) if len(values) > 1 and lr in (min(values), max(values)):
-            yield "at the end of the values that were tried: one beyond may be better"
+            beyond = "above" if lr == max(values) else "below"
+            yield f"at the end of the values that were tried: one beyond may be better; list one {beyond} {lr:.3g}, too"
         case Choice() | Fixed():
             return

@@ -3,7 +3,20 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from sweeps.records import Ended, Event, Job, Pick, Proposal, RangeTest, Report, Stop, TaskInfo, TrialResult
+from sweeps.records import (
+    Ended,
+    Event,
+    Job,
+    LanePlan,
+    LaneProbe,
+    Pick,
+    Proposal,
+    RangeTest,
+    Report,
+    Stop,
+    TaskInfo,
+    TrialResult,
+)
 
 
 class Proposer(Protocol):
@@ -29,14 +42,24 @@ class Proposer(Protocol):
 class Runner(Protocol):
     """Trains jobs somewhere. Events of one job come in order; jobs interleave."""
 
-    def probe(self) -> TaskInfo:
-        """Loads the task on a worker and tries one batch. Raises TaskError with the task's own traceback."""
+    def probe(self, candidates: Sequence[Job]) -> TaskInfo:
+        """Loads the task on a worker, tries one batch, and each candidate for one step.
 
-    def has_room(self) -> bool:
-        """True if a job that is submitted now starts at once."""
+        `TaskInfo.refused` says which candidates cannot train it. Raises TaskError with the task's own traceback,
+        UserError for a candidate that shows a mistake in the spec.
+        """
 
-    def submit(self, job: Job) -> None:
-        """Starts a job. Never blocks."""
+    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+        """Tries lanes on a worker, of candidates that can train the task."""
+
+    def open(self, plan: LanePlan) -> None:
+        """Makes the workers ready for jobs."""
+
+    def room(self) -> int:
+        """How many jobs that are submitted now would start at once."""
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Starts jobs. Never blocks."""
 
     def events(self, timeout: float) -> Iterable[Event]:
         """What has happened since, waiting at most `timeout` seconds for the first."""

@@ -181,16 +181,21 @@ class OptunaProposer:
         with _quiet():
             self._study.sampler = self._sampler_of(number)
             if fixed is not None:
-                self._study.enqueue_trial({name: _label(value) for name, value in fixed.items()})
+                self._study.enqueue_trial(self._by_dimension(fixed))
             trial = self._study.ask()
             proposal = self._suggest(trial, number, origin)
         self._trials.append(trial)
         self._proposals.append(proposal)
         return proposal
 
+    def _by_dimension(self, point: Point) -> dict[str, Any]:
+        """A point as Optuna's parameters: the choice of a scheduler may be a dimension of the optimizer's own."""
+        dimension, _ = self._space.scheduler_dimension(str(point["optimizer"]))
+        return {dimension if name == "scheduler" else name: _label(value) for name, value in point.items()}
+
     def _suggest(self, trial: optuna.Trial, number: int, origin: str) -> Proposal:
         optimizer = str(_suggest(trial, "optimizer", Choice(values=tuple(self._space.optimizers))))
-        scheduler = str(_suggest(trial, "scheduler", Choice(values=tuple(self._space.schedulers))))
+        scheduler = str(_suggest(trial, *self._space.scheduler_dimension(optimizer)))
         params = _suggest_all(trial, optimizer, self._space.optimizers[optimizer])
         return Proposal(
             number=number,

@@ -47,8 +47,9 @@ class RangePhase:
         while self._ramps:
             if (told := wanted()) is not None:
                 return told
-            while self._queue and self._runner.has_room():
-                self._runner.submit(self._queue.pop(0))
+            if new := self._queue[: self._runner.room()]:
+                del self._queue[: len(new)]
+                self._runner.submit(new)
             for event in self._runner.events(tick):
                 self._take(event)
             for name in [name for name, ramps in self._ramps.items() if all(ramp.over for ramp in ramps)]:

@@ -97,6 +97,18 @@ class Proposal:
         }
 
 
+def bare_names(params: Mapping[str, Value], *owners: str) -> dict[str, Value]:
+    """Hyperparameters without the names of the optimizer and the scheduler that they belong to.
+
+    >>> bare_names({"my.opt:Lion.head.lr_multiplier": 10.0, "StepLR.gamma": 0.5}, "my.opt:Lion", "StepLR")
+    {'head.lr_multiplier': 10.0, 'gamma': 0.5}
+    """
+    return {
+        next((key.removeprefix(f"{owner}.") for owner in owners if key.startswith(f"{owner}.")), key): value
+        for key, value in params.items()
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
     """The schedule of an LR range test: exponential growth from low to high within `steps` steps."""
@@ -180,6 +192,29 @@ Event = Started | Report | Ended | Lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneProbe:
+    """What a few steps of the task say about lanes: seconds that one step of one lane takes, alone and stacked.
+
+    `stacked` maps the number of lanes to theirs; `most` lanes fit into memory. `refused` says why lanes of this task
+    cannot be stacked, where they cannot.
+    """
+
+    most: int = 1
+    alone: float = 0.0
+    stacked: Mapping[int, float] = field(default_factory=dict)
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePlan:
+    """How each worker trains: `count` lanes at once; `fused` ones are stacked, others take turns. `reason` says why."""
+
+    count: int = 1
+    fused: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInfo:
     """What a worker found out about the task before the sweep: one epoch's steps, size and metric names.
 
@@ -190,6 +225,8 @@ class TaskInfo:
     parameters: int = 0
     metrics: tuple[str, ...] = ()
     device: str = "cpu"
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why a candidate cannot train the task, by the key of its job, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The main phase of a sweep: keeps the workers busy with proposals until none is left."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sweeps.failures import FailureWatch
 from sweeps.jobs import trial_job
@@ -85,24 +86,25 @@ class Search:
                     self._take(event)
 
     def _fill(self) -> None:
-        while self._runner.has_room():
-            if self._waiting:
-                self._start(self._waiting.pop(0))
-            elif proposal := self._proposer.ask():
-                self._start(_Running(proposal=proposal, job=self._job(proposal)))
-            else:
-                return
+        new = list(islice(self._next(), self._runner.room()))
+        for trial in new:
+            self._recorder.proposed(trial.proposal)
+            self._running[trial.job.key] = trial
+        if new:
+            self._runner.submit([trial.job for trial in new])
+
+    def _next(self) -> Iterator[_Running]:
+        """What waits, then what is proposed, as long as there is something."""
+        while self._waiting:
+            yield self._waiting.pop(0)
+        while proposal := self._proposer.ask():
+            yield _Running(proposal=proposal, job=self._job(proposal))
 
     def _job(self, proposal: Proposal) -> Job:
         return trial_job(self._spec, proposal, self._epochs, self._checkpoints)
 
     def _taken_up(self, past: TrialResult) -> _Running:
         return _Running(proposal=past.proposal, job=self._job(past.proposal), objectives=list(past.objectives))
-
-    def _start(self, trial: _Running) -> None:
-        self._recorder.proposed(trial.proposal)
-        self._running[trial.job.key] = trial
-        self._runner.submit(trial.job)
 
     def _take(self, event: Event) -> None:
         trial = self._running[event.key]
@@ -118,7 +120,7 @@ class Search:
                 self._take_end(Ended(key=event.key, outcome=Outcome.CANCELLED, interrupted=interrupted), trial)
             case Lost() if trial.attempts < _ATTEMPTS:
                 trial.attempts += 1
-                self._runner.submit(trial.job)
+                self._runner.submit([trial.job])
             case Lost():
                 error = f"tried {trial.attempts} times; {event.reason}"
                 self._take_end(Ended(key=event.key, outcome=Outcome.FAILED, error=error), trial)

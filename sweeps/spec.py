@@ -90,7 +90,7 @@ class StartSpec:
     scheduler: str
     lr: float
     params: Mapping[str, Value] = field(default_factory=dict)
-    """By full name: `SGD.momentum`, `StepLR.gamma`."""
+    """By full name: `SGD.momentum`, `SGD.head.lr_multiplier`, `StepLR.gamma`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a spec's `task: use:` refers to, checked without importing torch or anything of the user's."""
+"""What a spec refers to by path: its task, classes, functions; checked without importing anything of the user's."""
 
 import ast
 import importlib.util
@@ -14,7 +14,8 @@ from sweeps.errors import UserError, unknown
 OWN_PACKAGES = ("sweeps", "workers", "service", "migrations")
 """The top-level names that are lrsweep's: a user's module of such a name would never be found."""
 
-_FORMS = "a built-in name, 'module:attribute' or 'path/to/file.py:attribute'"
+_FORMS = "'module:attribute' or 'path/to/file.py:attribute'"
+_TASK_FORMS = f"a built-in name, {_FORMS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +50,10 @@ class ModuleReference:
         return self.module.partition(".")[0]
 
 
-Reference = BuiltinReference | FileReference | ModuleReference
+CodeReference = FileReference | ModuleReference
 
 
-def parse_reference(use: str) -> Reference:
+def parse_reference(use: str) -> BuiltinReference | CodeReference:
     """Reads a task reference. Raises UserError if it has none of the three forms or a name of lrsweep's own.
 
     >>> parse_reference("shop.tasks:Prices")
@@ -60,21 +61,29 @@ def parse_reference(use: str) -> Reference:
     >>> parse_reference("digits").row.path
     'workers.tasks.digits:DigitsMLP'
     """
+    bare = use.strip()
+    return code_reference(use, "task") if ":" in bare else BuiltinReference(row=_builtin(bare))
+
+
+def code_reference(use: str, noun: str) -> CodeReference:
+    """Reads a reference to the user's own code; `noun` says what it is for.
+
+    Raises UserError if it has none of the two forms or a name of lrsweep's own.
+    """
     # From the right: a Windows path has a colon of its own.
-    place, colon, attribute = use.strip().rpartition(":")
-    if not colon:
-        return BuiltinReference(row=_builtin(attribute))
+    place, _, attribute = use.strip().rpartition(":")
+    forms = _TASK_FORMS if noun == "task" else _FORMS
     if not place or not attribute.isidentifier():
-        raise UserError(f"bad task reference '{use}'; a task is {_FORMS}")
+        raise UserError(f"bad {noun} reference '{use}'; give {forms}")
     if place.endswith(".py"):
         file = Path(os.path.abspath(Path(place).expanduser()))
-        _refuse_own_name(file.stem, use)
+        _refuse_own_name(file.stem, use, noun)
         return FileReference(file=file, attribute=attribute)
     if "/" in place or "\\" in place:
-        raise UserError(f"bad task reference '{use}': a file's name ends in .py; write '{place}.py:{attribute}'")
+        raise UserError(f"bad {noun} reference '{use}': a file's name ends in .py; write '{place}.py:{attribute}'")
     if not all(part.isidentifier() for part in place.split(".")):
-        raise UserError(f"bad task reference '{use}': '{place}' is no module name; a task is {_FORMS}")
-    _refuse_own_name(place.partition(".")[0], use)
+        raise UserError(f"bad {noun} reference '{use}': '{place}' is no module name; give {forms}")
+    _refuse_own_name(place.partition(".")[0], use, noun)
     return ModuleReference(module=place, attribute=attribute)
 
 
@@ -87,20 +96,20 @@ def _builtin(name: str) -> BuiltinTask:
     raise UserError(f"{known}; or give your own as 'module:attribute' or 'path/to/file.py:attribute'")
 
 
-def _refuse_own_name(name: str, use: str) -> None:
+def _refuse_own_name(name: str, use: str, noun: str) -> None:
     if name in OWN_PACKAGES:
         raise UserError(
-            f"task reference '{use}': '{name}' is a package of lrsweep's own and hides yours; "
+            f"{noun} reference '{use}': '{name}' is a package of lrsweep's own and hides yours; "
             f"rename yours to anything but {', '.join(OWN_PACKAGES)}"
         )
 
 
-def check_reference(use: str) -> str | None:
-    """What is wrong with a task reference, as far as shows without running it; None if nothing."""
+def check_reference(use: str, noun: str = "task") -> str | None:
+    """What is wrong with a reference, as far as shows without running it; None if nothing."""
     try:
-        match parse_reference(use):
+        match parse_reference(use) if noun == "task" else code_reference(use, noun):
             case FileReference() as reference:
-                require_file(reference)
+                require_file(reference, noun)
                 _check_attribute(reference)
             case ModuleReference() as reference if not _is_findable(reference.top):
                 return missing_module(reference)
@@ -108,14 +117,14 @@ def check_reference(use: str) -> str | None:
         return str(error)
     except (OSError, RuntimeError, ValueError) as error:
         # A name that no file or module can have: too long, an unknown user's home, `__main__`.
-        return f"bad task reference '{use}': {error}"
+        return f"bad {noun} reference '{use}': {error}"
     return None
 
 
-def require_file(reference: FileReference) -> None:
+def require_file(reference: FileReference, noun: str) -> None:
     """Raises UserError if the file does not exist."""
     if not reference.file.is_file():
-        raise UserError(f"no task file at {reference.file}; paths count from the folder where lrsweep runs")
+        raise UserError(f"no {noun} file at {reference.file}; paths count from the folder where lrsweep runs")
 
 
 def missing_module(reference: ModuleReference) -> str:

@@ -10,6 +10,8 @@ from sweeps.records import (
     Ended,
     Event,
     Job,
+    LanePlan,
+    LaneProbe,
     Lost,
     Outcome,
     Pick,
@@ -90,7 +92,9 @@ class ScriptedRunner:
         pace: int = 0,
         info: TaskInfo | None = None,
         log: list[tuple[Any, ...]] | None = None,
+        lanes: LaneProbe | None = None,
     ):
+        self._lanes = lanes or LaneProbe(refused="nothing is trained")
         self._life, self._workers, self._pace = life, workers, random.Random(pace)
         self._info = info or TaskInfo(steps_per_epoch=10, metrics=("train/loss", "val/loss"))
         self._jobs: dict[str, Job] = {}
@@ -100,19 +104,28 @@ class ScriptedRunner:
         self._stops: dict[str, Stop] = {}
         self.log: list[tuple[Any, ...]] = [] if log is None else log
         self.submitted: list[Job] = []
+        self.candidates: list[Job] = []
 
-    def probe(self) -> TaskInfo:
+    def probe(self, candidates: Sequence[Job]) -> TaskInfo:
+        self.candidates = list(candidates)
         return self._info
 
-    def has_room(self) -> bool:
-        return len(self._jobs) < self._workers
+    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+        return self._lanes
 
-    def submit(self, job: Job) -> None:
-        assert self.has_room()
-        assert job.key not in self._jobs
-        self._jobs[job.key], self._lives[job.key] = job, self._life(job)
-        self.submitted.append(job)
-        self.log.append(("submitted", job.key))
+    def open(self, plan: LanePlan) -> None:
+        self.log.append(("opened", plan.count))
+
+    def room(self) -> int:
+        return self._workers - len(self._jobs)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        assert 0 < len(jobs) <= self.room()
+        for job in jobs:
+            assert job.key not in self._jobs
+            self._jobs[job.key], self._lives[job.key] = job, self._life(job)
+            self.submitted.append(job)
+            self.log.append(("submitted", job.key))
 
     def events(self, timeout: float) -> list[Event]:
         ready = [key for key in self._jobs if not self._waits(key)]

@@ -58,7 +58,7 @@ def test_listing_and_checking_specs_load_neither_torch_nor_optuna() -> None:
 
 def test_the_training_core_needs_torch_and_numpy_alone() -> None:
     before = loaded_by("import torch, numpy")
-    core = loaded_by("import torch, numpy\nimport workers.training, workers.lane, workers.trial, workers.inline")
+    core = loaded_by("import torch, numpy\nimport workers.cohort, workers.lane, workers.trial, workers.inline")
     # Python keeps its own build's settings in a module that the standard library's list does not name.
     added = {name for name in core - before - sys.stdlib_module_names if not name.startswith("_sysconfigdata")}
     assert added == {"workers", "sweeps"}

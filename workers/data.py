@@ -65,14 +65,19 @@ class Mapped:
     device: torch.device
 
     @property
+    def count(self) -> int:
+        """Examples in all."""
+        return len(self.dataset)
+
+    @property
     def per_epoch(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.count // self.batch_size)
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        return self._load(data_order(len(self.dataset), seed, epoch).tolist())
+        return self._load(data_order(self.count, seed, epoch).tolist())
 
     def in_order(self) -> Iterator[Batch]:
-        return self._load(range(len(self.dataset)))
+        return self._load(range(self.count))
 
     def _load(self, order: Any) -> Iterator[Batch]:
         for batch in DataLoader(self.dataset, batch_size=self.batch_size, sampler=order):

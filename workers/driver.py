@@ -1,53 +1,20 @@
-"""Runs a job to its end inside a worker: passes the coordinator's word to the loop, turns errors into outcomes."""
+"""Runs a user's own training loop to its end: passes the coordinator's word to it, turns errors into outcomes."""
 
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
 
 from sweeps.errors import TaskError, UserError
-from sweeps.records import Ended, Event, Job, Outcome, Report, Stop
+from sweeps.records import Ended, Event, Job, Outcome, Report, Started, Stop
 from workers.tracebacks import user_traceback
-from workers.training import Training
+
+Training = Generator[Started | Report, Stop | None, Ended]
+"""Yields events, takes the reason to stop (None: go on), returns how it ended."""
 
 
-@dataclass(slots=True)
-class Mailbox:
-    """The coordinator's word for running jobs; may be written by another thread than reads it."""
-
-    _stops: dict[str, Stop] = field(default_factory=dict)
-    _answered: set[str] = field(default_factory=set)
-    _changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def stop(self, key: str, reason: Stop) -> None:
-        """Stops a job at its next report, or at the rung where it waits."""
-        with self._changed:
-            self._stops.setdefault(key, reason)
-            self._changed.notify_all()
-
-    def go_on(self, key: str) -> None:
-        """Lets a job that waits at a rung train on."""
-        with self._changed:
-            self._answered.add(key)
-            self._changed.notify_all()
-
-    def read(self, key: str) -> Stop | None:
-        """The reason to stop, if there is one by now."""
-        with self._changed:
-            self._answered.discard(key)
-            return self._stops.get(key)
-
-    def wait(self, key: str) -> Stop | None:
-        """Waits at a rung for either word; the reason to stop, or None to go on."""
-        with self._changed:
-            self._changed.wait_for(lambda: key in self._answered or key in self._stops)
-            self._answered.discard(key)
-            return self._stops.get(key)
-
-    def forget(self, key: str) -> None:
-        """Forgets a job that is over."""
-        with self._changed:
-            self._stops.pop(key, None)
-            self._answered.discard(key)
+def failed(job: Job, error: Exception) -> Ended:
+    """The end of a job that an exception ended."""
+    # TaskError and UserError are lrsweep's own, about the task or the spec: they say all without a traceback.
+    said = str(error) if isinstance(error, TaskError | UserError) else user_traceback(error)
+    return Ended(key=job.key, outcome=Outcome.FAILED, error=said)
 
 
 def drive(training: Training, job: Job, word: Callable[[Report], Stop | None]) -> Iterator[Event]:
@@ -61,12 +28,8 @@ def drive(training: Training, job: Job, word: Callable[[Report], Stop | None]) -
         except StopIteration as over:
             yield over.value
             return
-        except (TaskError, UserError) as error:
-            # Raised by lrsweep about the task or the spec: it says all, and its traceback would be lrsweep's own.
-            yield Ended(key=job.key, outcome=Outcome.FAILED, error=str(error))
-            return
         except Exception as error:
-            yield Ended(key=job.key, outcome=Outcome.FAILED, error=user_traceback(error))
+            yield failed(job, error)
             return
         yield event
         stop = word(event) if isinstance(event, Report) else None

@@ -1,4 +1,4 @@
-"""Imports the user's task file or module, freshly each time, with their errors told apart from ours."""
+"""Imports the user's files and modules, freshly for each sweep, with their errors told apart from ours."""
 
 import importlib
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sweeps.errors import TaskError, UserError
-from sweeps.taskref import OWN_PACKAGES, FileReference, ModuleReference, missing_module, require_file
+from sweeps.taskref import OWN_PACKAGES, CodeReference, FileReference, ModuleReference, missing_module, require_file
 from workers.tracebacks import user_traceback
 from workers.usercode import local_modules
 
@@ -20,13 +20,18 @@ _folders: set[Path] = set()
 """Folders that tasks were imported from."""
 
 
-def import_reference(reference: FileReference | ModuleReference) -> ModuleType:
-    """The module of a task. Raises UserError if there is none, TaskError if it fails while it is imported."""
-    _forget_earlier_tasks()
+def import_reference(reference: CodeReference, noun: str) -> ModuleType:
+    """The module of what a spec refers to; `noun` says what for.
+
+    A file that has been imported already, as the task's, say, is the same module. Raises UserError if there is
+    none, TaskError if it fails while it is imported.
+    """
     _bind_own_packages()
     match reference:
         case FileReference(file=file):
-            require_file(reference)
+            require_file(reference, noun)
+            if (module := _imported(file)) is not None:
+                return module
             name = _free_name(file)
             _put_first(file.parent)
             with users_code(f"{file} failed while it was imported"):
@@ -60,9 +65,12 @@ def users_code(doing: str) -> Iterator[None]:
         raise TaskError(summary, user_traceback(error)) from error
 
 
-def _forget_earlier_tasks() -> None:
-    # A process may run one sweep after another: the next task's `helpers.py` must not be the last one's, nor
-    # an edited file's old self.
+def forget_earlier() -> None:
+    """Lets what the user's code has imported be imported anew.
+
+    A process may run one sweep after another: the next task's `helpers.py` must not be the last one's, nor an
+    edited file's old self.
+    """
     if not _others:
         _others.update(sys.modules)
     for name in local_modules(_folders):
@@ -84,6 +92,14 @@ def _put_first(folder: Path) -> None:
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
     sys.path.insert(0, str(folder))
+
+
+def _imported(file: Path) -> ModuleType | None:
+    for name in local_modules([file.parent]):
+        module = sys.modules[name]
+        if name not in _others and Path(str(module.__file__)).resolve() == file.resolve():
+            return module
+    return None
 
 
 def _free_name(file: Path) -> str:

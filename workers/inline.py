@@ -1,41 +1,56 @@
-"""Trains in this very process, one job at a time: for debugging, for tests, and where Ray is too much."""
+"""Trains in this very process: for debugging, for tests, and where other processes are too much."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from sweeps.records import Ended, Event, Job, Stop, TaskInfo
-from workers.driver import Mailbox
+from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Stop, TaskInfo
+from workers.mailbox import Mailbox
 from workers.worker import Worker
 
 
 class InlineRunner:
     """A Runner without processes; a debugger's breakpoint in the task works."""
 
-    def __init__(self, make_task: Callable[[], Any], *, gpu: bool = False, threads: int = 1):
-        self._worker = Worker(make_task, gpu=gpu, threads=threads)
+    def __init__(
+        self,
+        make_task: Callable[[], Any],
+        *,
+        gpu: bool = False,
+        threads: int = 1,
+        provided: Mapping[str, Any] | None = None,
+    ):
+        self._worker = Worker(make_task, gpu=gpu, threads=threads, provided=provided)
         self._mailbox = Mailbox()
-        self._job: Job | None = None
-        self._running: Iterator[Event] = iter(())
+        self._lanes = 0
+        self._running: set[str] = set()
+        self._said: Iterator[Sequence[Event]] = iter(())
 
-    def probe(self) -> TaskInfo:
-        return self._worker.probe()
+    def probe(self, candidates: Sequence[Job] = ()) -> TaskInfo:
+        return self._worker.probe(candidates)
 
-    def has_room(self) -> bool:
-        return self._job is None
+    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+        return self._worker.measure(candidates)
 
-    def submit(self, job: Job) -> None:
-        self._job = job
-        # The coordinator has given its word on a report before it asks for the next event, so none is waited for.
-        self._running = self._worker.run(job, lambda report: self._mailbox.read(report.key))
+    def open(self, plan: LanePlan) -> None:
+        self._lanes = plan.count
+        self._said = self._worker.serve(self._mailbox, plan)
+
+    def room(self) -> int:
+        return self._lanes - len(self._running)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        self._running |= {job.key for job in jobs}
+        self._mailbox.put(jobs)
 
     def events(self, timeout: float) -> Iterable[Event]:
-        event = next(self._running, None)
-        if isinstance(event, Ended):
-            self._mailbox.forget(event.key)
-            self._job = None
-        return [] if event is None else [event]
+        # The coordinator has given its word on what was said before it asks for more: nobody waits at a rung.
+        for key in self._running:
+            self._mailbox.go_on(key)
+        said = next(self._said) if self._running else ()
+        self._running -= {event.key for event in said if isinstance(event, Ended)}
+        return said
 
     def go_on(self, key: str) -> None:
         self._mailbox.go_on(key)

@@ -1,7 +1,7 @@
 """A lane: one trial inside a training process, with its own model, optimizer and schedule."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,15 +10,18 @@ from torch import Tensor
 
 from sweeps.catalogue import optimizer_row
 from sweeps.errors import TaskError
+from sweeps.groups import group_names
 from sweeps.records import Job
-from workers.data import Batches, InMemory, batches_of
-from workers.optimizers import build_optimizer, group_lrs, needs_closure, set_mode
+from workers.data import Batches, InMemory, Mapped, batches_of
+from workers.grouped import GroupedOptimizer
+from workers.lrcurves import EpochLrs, LrCurves
+from workers.optimizers import needs_closure, set_mode
 from workers.schedules import build_schedule
 from workers.seeding import seed_epoch, seed_model
 from workers.structures import example_count
 from workers.task import Task
 
-_CHECK_EVERY = 50
+LOOK_EVERY = 50
 """Steps between two looks at whether the loss is still finite: a look makes a GPU wait."""
 
 
@@ -62,12 +65,11 @@ def _scalar(name: str, value: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochCurve:
-    """What one epoch of training left: loss and first-group LR of each step, [steps], and every group's first LR."""
+    """What one epoch of training left: the loss and the examples of each step, [steps], and the LRs."""
 
     losses: tuple[float, ...]
-    step_lrs: tuple[float, ...]
-    lrs: tuple[float, ...]
     examples: tuple[int, ...]
+    lrs: EpochLrs
 
     @property
     def finite(self) -> bool:
@@ -84,60 +86,103 @@ class Lane:
     """One trial in training. `epoch` and `step` count what is done."""
 
     def __init__(self, prepared: PreparedTask, job: Job):
-        self._prepared, self._job = prepared, job
+        self._prepared, self.job = prepared, job
         self._needs = optimizer_row(job.optimizer).needs
-        self._train = _full_batch(job.optimizer, prepared.train) if self._needs.full_batch else prepared.train
+        self.data = _full_batch(job.optimizer, prepared.train) if self._needs.full_batch else prepared.train
         seed_model(job.seed)
         self.model = prepared.task.model().to(prepared.device)
-        self.optimizer = build_optimizer(job.optimizer, self.model, job.initial_lr, job.optimizer_params)
+        self._grouped = GroupedOptimizer(self.model, job)
+        self.optimizer, self.initial_lrs = self._grouped.optimizer, self._grouped.initial_lrs
         self._closure = needs_closure(job.optimizer, self.optimizer)
-        self.schedule = build_schedule(job, self.optimizer, self._train.per_epoch)
+        self.schedule = build_schedule(job, self.optimizer, self.initial_lrs, self.data.per_epoch)
+        names = group_names(job.groups, len(self.initial_lrs))
+        self._lrs = LrCurves(names, by_step=self.schedule.by_step)
         self.epoch = self.step = 0
-        self._total_steps = job.budget.total_steps(self._train.per_epoch)
+        self.total_steps = job.budget.total_steps(self.data.per_epoch)
+        self._losses: list[float] = []
+        self._examples: list[int] = []
 
     @property
     def done(self) -> bool:
         """True once the budget is spent."""
-        return self.step >= self._total_steps
+        return self.step >= self.total_steps
+
+    @property
+    def finite(self) -> bool:
+        """True if no step of this epoch had a loss that was NaN or infinite."""
+        return all(map(math.isfinite, self._losses))
 
     def train_epoch(self) -> EpochCurve:
         """Trains one epoch, or what the budget leaves of it; ends early at a loss that is not finite."""
-        seed_epoch(self._job.seed, self.epoch)
+        self.begin_epoch()
+        losses: list[Tensor] = []
+        examples: list[int] = []
+        for batch in self._batches():
+            self.schedule.set(epoch=self.epoch, step=self.step + len(losses))
+            losses.append(self.train_step(batch))
+            examples.append(example_count(batch))
+            over = self.step + len(losses) >= self.total_steps
+            if over or len(losses) == LOOK_EVERY:
+                self.take(torch.stack(losses).tolist(), examples)
+                losses, examples = [], []
+            if over or not self.finite:
+                break
+        if losses:
+            self.take(torch.stack(losses).tolist(), examples)
+        return self.end_epoch()
+
+    def begin_epoch(self) -> None:
+        """Makes ready for the steps of an epoch: random streams, the groups that join, training mode."""
+        self._losses, self._examples = [], []
+        seed_epoch(self.job.seed, self.epoch)
+        self._grouped.begin(self.epoch)
         self.model.train()
         set_mode(self.optimizer, training=True)
-        losses: list[Tensor] = []
-        step_lrs: list[float] = []
-        examples: list[int] = []
-        lrs: tuple[float, ...] = ()
-        before, finite = self.step, True
-        for batch in self._batches():
-            self.schedule.set(epoch=self.epoch, step=self.step)
-            lrs = lrs or group_lrs(self.optimizer)
-            step_lrs.append(group_lrs(self.optimizer)[0])
-            losses.append(self._train_step(batch))
-            examples.append(example_count(batch))
-            self.step += 1
-            if len(losses) % _CHECK_EVERY == 0 and not torch.stack(losses[-_CHECK_EVERY:]).isfinite().all():
-                finite = False
-            if not finite or self.done:
-                break
+
+    def take(self, losses: Sequence[float], examples: Sequence[int]) -> None:
+        """Counts steps that were made; what comes after a loss that is not finite was never made."""
+        end = next((i + 1 for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+        self._losses += losses[:end]
+        self._examples += examples[:end]
+        for step in range(self.step, self.step + end):
+            lrs = self.schedule.lrs(epoch=self.epoch, step=step)
+            joined = tuple(lr if at <= self.epoch else 0.0 for lr, at in zip(lrs, self._grouped.joins_at, strict=True))
+            self._lrs.note(joined, self.schedule.momenta(epoch=self.epoch, step=step))
+        self.step += end
+
+    def end_epoch(self) -> EpochCurve:
+        """Ends the epoch, however many steps it had."""
         # Here, so that what is evaluated and what is kept are the same weights, with or without validation data.
         set_mode(self.optimizer, training=False)
-        self.epoch += 1
-        values = torch.stack(losses).tolist()
-        end = next((i + 1 for i, loss in enumerate(values) if not math.isfinite(loss)), len(values))
-        self.step = before + end
-        return EpochCurve(
-            losses=tuple(values[:end]),
-            step_lrs=tuple(step_lrs[:end]),
-            lrs=lrs,
-            examples=tuple(examples[:end]),
+        curve = EpochCurve(
+            losses=tuple(self._losses),
+            examples=tuple(self._examples),
+            lrs=self._lrs.take(),
         )
+        self.epoch += 1
+        return curve
+
+    def rehearse(self) -> None:
+        """Tries a step with every set of groups that will train together; the lane is of no use afterwards.
+
+        Raises whatever torch or the user's code does.
+        """
+        last = (self.total_steps - 1) // self.data.per_epoch
+        for epoch in sorted({epoch for epoch in self._grouped.joins_at if epoch <= last}):
+            self.epoch, self.step = epoch, epoch * self.data.per_epoch
+            self.begin_epoch()
+            self.schedule.set(epoch=self.epoch, step=self.step)
+            self.train_step(next(self._batches()))
+
+    def reschedule(self, job: Job) -> None:
+        """Takes the schedule of a job that differs from its own in nothing else."""
+        self.schedule = build_schedule(job, self.optimizer, self.initial_lrs, self.data.per_epoch)
 
     def _batches(self) -> Iterator[Any]:
-        return self._train.shuffled(self._job.seed, self.epoch)
+        return self.data.shuffled(self.job.seed, self.epoch)
 
-    def _train_step(self, batch: Any) -> Tensor:
+    def train_step(self, batch: Any) -> Tensor:
+        """Makes one step on a batch, at the LR that stands in the optimizer; its loss, before the update."""
         if self._closure:
             return self._closure_step(batch)
         loss = self._gradients(batch)
@@ -160,7 +205,7 @@ class Lane:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._prepared.task.loss(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self._needs.sparse and self.step == 0:
+        if self._needs.sparse and self.step % self.data.per_epoch == 0:
             self._check_sparse()
         return loss
 
@@ -170,7 +215,7 @@ class Lane:
         ]
         if dense:
             raise TaskError(
-                f"{self._job.optimizer} takes sparse gradients only, those of Embedding(sparse=True); dense ones came "
+                f"{self.job.optimizer} takes sparse gradients only, those of Embedding(sparse=True); dense ones came "
                 f"from: {', '.join(dense)}; use Adam or AdamW"
             )
 
@@ -194,7 +239,8 @@ class Lane:
         return {
             "epoch": self.epoch,
             "step": self.step,
-            "model": self.model.state_dict(),
+            # Copies: the tensors of a stacked lane are views, and would drag all lanes into its file.
+            "model": {name: _copy(value) for name, value in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
@@ -203,19 +249,24 @@ class Lane:
         """Goes on from a checkpoint of the same job."""
         self.epoch, self.step = state["epoch"], state["step"]
         self.model.load_state_dict(state["model"])
+        self._grouped.begin(self.epoch - 1)
         # The state was kept in this mode; the optimizer must know it before it goes on.
         set_mode(self.optimizer, training=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
 
 
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
 def _full_batch(optimizer: str, batches: Batches) -> Batches:
-    """The same data as one batch an epoch. Raises TaskError where they do not lie in memory."""
+    """The same data as one batch an epoch. Raises TaskError for ready batches, which nobody can put together."""
     if batches.per_epoch == 1:
         return batches
-    if isinstance(batches, InMemory):
+    if isinstance(batches, InMemory | Mapped):
         return replace(batches, batch_size=batches.count)
     raise TaskError(
         f"{optimizer} trains on full batches, and the training data come in {batches.per_epoch} batches an epoch; let "
-        "data() give tensors in memory, or one batch an epoch, or leave this optimizer out"
+        "data() give tensors in memory, a Dataset, or one batch an epoch, or leave this optimizer out"
     )

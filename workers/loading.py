@@ -5,12 +5,13 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 from sweeps.builtin import BuiltinTask
 from sweeps.errors import UserError, unknown
-from sweeps.taskref import BuiltinReference, missing_attribute, parse_reference
-from workers.imports import import_reference, user_folders, users_code
+from sweeps.taskref import BuiltinReference, CodeReference, missing_attribute, parse_reference
+from workers.imports import forget_earlier, import_reference, user_folders, users_code
 from workers.usercode import local_modules
 
 _METHODS = ("model", "data", "loss")
@@ -42,18 +43,24 @@ def load_task(use: str, args: Mapping[str, Any]) -> LoadedTask:
     reference = parse_reference(use)
     if isinstance(reference, BuiltinReference):
         return _load_builtin(reference.row, args)
-    module = import_reference(reference)
+    forget_earlier()
+    module = import_reference(reference, "task")
     folders = user_folders(module)
-    if not hasattr(module, reference.attribute):
-        own = (name for name, value in vars(module).items() if _is_defined_in(module.__name__, value))
-        raise UserError(missing_attribute(use.rpartition(":")[0], reference.attribute, own))
-    task = _make(use, getattr(module, reference.attribute), args)
+    task = _make(use, attribute_of(module, reference, use), args)
     return LoadedTask(
         task=task,
         name=reference.attribute,
         is_function=inspect.isroutine(task),
         local_modules=local_modules(folders),
     )
+
+
+def attribute_of(module: ModuleType, reference: CodeReference, use: str) -> Any:
+    """What a reference, written `use`, names in its module. Raises UserError if the module does not define it."""
+    if not hasattr(module, reference.attribute):
+        own = (name for name, value in vars(module).items() if _is_defined_in(module.__name__, value))
+        raise UserError(missing_attribute(use.rpartition(":")[0], reference.attribute, own))
+    return getattr(module, reference.attribute)
 
 
 def _load_builtin(row: BuiltinTask, args: Mapping[str, Any]) -> LoadedTask:

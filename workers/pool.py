@@ -1,8 +1,8 @@
 """Trains on Ray: warm actors that are reused from job to job and stream a report each epoch."""
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pickle import PicklingError
 from types import ModuleType
 from typing import Any, TypeVar, cast
@@ -12,10 +12,12 @@ from ray import ObjectRef, ObjectRefGenerator
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
-from sweeps.records import Event, Job, Lost, Report, Stop, TaskInfo
+from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Lost, Stop, TaskInfo
 
 _START_TIMEOUT = 120.0
 """Seconds within which a worker must have started and tried its first batch."""
+_TRY_TIMEOUT = 10.0
+"""Seconds more for each candidate that it tries as well."""
 
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -39,24 +41,26 @@ class Resources:
 class _Actor:
     """A Worker inside a Ray actor: jobs in one thread, the coordinator's word in another."""
 
-    def __init__(self, make_task: Callable[[], Any], gpu: bool, threads: int):
-        from workers.driver import Mailbox
+    def __init__(self, make_task: Callable[[], Any], provided: Mapping[str, Any], gpu: bool, threads: int):
+        from workers.mailbox import Mailbox
         from workers.worker import Worker
 
-        self._worker = Worker(make_task, gpu=gpu, threads=threads)
+        self._worker = Worker(make_task, gpu=gpu, threads=threads, provided=provided)
         self._mailbox = Mailbox()
 
-    def probe(self) -> TaskInfo:
-        return self._worker.probe()
+    def probe(self, candidates: Sequence[Job]) -> TaskInfo:
+        return self._worker.probe(candidates)
+
+    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+        return self._worker.measure(candidates)
 
     @_method(num_returns="streaming")
-    def run(self, job: Job) -> Iterator[Event]:
-        def word(report: Report) -> Stop | None:
-            at_rung = report.epoch in job.rungs
-            return self._mailbox.wait(job.key) if at_rung else self._mailbox.read(job.key)
+    def serve(self, plan: LanePlan) -> Iterator[Sequence[Event]]:
+        yield from self._worker.serve(self._mailbox, plan)
 
-        yield from self._worker.run(job, word)
-        self._mailbox.forget(job.key)
+    @_method(concurrency_group="control")
+    def submit(self, jobs: Sequence[Job]) -> None:
+        self._mailbox.put(jobs)
 
     @_method(concurrency_group="control")
     def go_on(self, key: str) -> None:
@@ -69,15 +73,19 @@ class _Actor:
 
 @dataclass(slots=True)
 class _Seat:
-    """One actor and the job that it trains."""
+    """One actor, what it says, and the jobs that it trains."""
 
     actor: Any
-    job: Job | None = None
     stream: ObjectRefGenerator | None = None
+    jobs: dict[str, Job] = field(default_factory=dict)
 
 
 class RayPool:
-    """A Runner over Ray actors, on a cluster that is joined or on a local one that ends with this process."""
+    """A Runner over Ray actors, on a cluster that is joined or on a local one that ends with this process.
+
+    `provided` are the classes and functions that the spec names by path; modules that are sent `by_value` need not be
+    there where the workers run.
+    """
 
     def __init__(
         self,
@@ -85,15 +93,17 @@ class RayPool:
         resources: Resources,
         *,
         address: str | None = None,
+        provided: Mapping[str, Any] | None = None,
         by_value: Sequence[ModuleType] = (),
     ):
-        self._resources = resources
+        self._resources, self._plan = resources, LanePlan(count=0)
         _connect(address)
         try:
             _refuse_infeasible(resources)
             for module in by_value:
                 ray.cloudpickle.register_pickle_by_value(module)
-            self._make_task = _put(make_task)
+            self._make_task = _put(make_task, "the task")
+            self._provided = _put(dict(provided or {}), "a class or function that the spec names by path")
             self._seats = [self._seat() for _ in range(resources.count)]
         except BaseException:
             ray.shutdown()
@@ -103,56 +113,83 @@ class RayPool:
         remote = ray.remote(
             num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, concurrency_groups={"control": 1}
         )(_Actor)
-        return _Seat(actor=remote.remote(self._make_task, self._resources.gpus > 0, self._resources.threads))
+        return _Seat(
+            actor=remote.remote(self._make_task, self._provided, self._resources.gpus > 0, self._resources.threads)
+        )
 
-    def probe(self) -> TaskInfo:
+    def probe(self, candidates: Sequence[Job] = ()) -> TaskInfo:
+        # That no worker starts shall not take longer to be seen because there are many candidates.
+        info = self._probe((), _START_TIMEOUT)
+        return self._probe(candidates, _START_TIMEOUT + _TRY_TIMEOUT * len(candidates)) if candidates else info
+
+    def _probe(self, candidates: Sequence[Job], timeout: float) -> TaskInfo:
         try:
-            info: TaskInfo = ray.get(self._seats[0].actor.probe.remote(), timeout=_START_TIMEOUT)
+            info: TaskInfo = ray.get(self._seats[0].actor.probe.remote(list(candidates)), timeout=timeout)
         except RayTaskError as error:
             raise _cause(error) from None
         except GetTimeoutError:
             raise EnvironmentFailure(
-                f"no worker has tried its first batch within {_START_TIMEOUT:g} s; the cluster has "
+                f"no worker has tried {'its first batch' if not candidates else 'all candidates'} "
+                f"within {timeout:g} s; the cluster has "
                 f"{_in_words(ray.available_resources())} free of {_in_words(ray.cluster_resources())}"
             ) from None
         except RayActorError as error:
             raise EnvironmentFailure(f"a worker died before its first batch: {error}") from error
         return info
 
-    def has_room(self) -> bool:
-        return any(seat.job is None for seat in self._seats)
+    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+        timeout = _START_TIMEOUT + _TRY_TIMEOUT * len(candidates)
+        probe: LaneProbe = ray.get(self._seats[0].actor.measure.remote(list(candidates)), timeout=timeout)
+        return probe
 
-    def submit(self, job: Job) -> None:
-        seat = next(seat for seat in self._seats if seat.job is None)
-        seat.job, seat.stream = job, seat.actor.run.remote(job)
+    def open(self, plan: LanePlan) -> None:
+        self._plan = plan
+        for seat in self._seats:
+            seat.stream = seat.actor.serve.remote(plan)
+
+    def room(self) -> int:
+        return sum(max(0, self._plan.count - len(seat.jobs)) for seat in self._seats)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        dealt: dict[int, list[Job]] = {}
+        for job in jobs:
+            place = min(range(len(self._seats)), key=lambda each: len(self._seats[each].jobs))
+            self._seats[place].jobs[job.key] = job
+            dealt.setdefault(place, []).append(job)
+        for place, own in dealt.items():
+            self._seats[place].actor.submit.remote(own)
 
     def events(self, timeout: float) -> Iterable[Event]:
-        streams = [seat.stream for seat in self._seats if seat.stream is not None]
+        # Those with jobs only: an idle worker says nothing, and nobody waits for its death.
+        streams = [seat.stream for seat in self._seats if seat.jobs]
         if not streams:
             return
         ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0)
         if not ready:
             ready, _ = ray.wait(streams, num_returns=1, timeout=timeout)
-        for seat in self._seats:
-            if seat.stream is not None and seat.stream in ready:
-                yield from self._next_event(seat)
+        for seat in list(self._seats):
+            if seat.stream in ready:
+                yield from self._said(seat)
 
-    def _next_event(self, seat: _Seat) -> Iterator[Event]:
-        assert seat.job is not None
+    def _said(self, seat: _Seat) -> Iterator[Event]:
+        assert seat.stream is not None
         try:
-            yield ray.get(next(seat.stream))  # type: ignore[arg-type]
-        except StopIteration:
-            seat.job = seat.stream = None
+            said: Sequence[Event] = ray.get(next(seat.stream))
         except RayActorError as error:
-            yield self._replace(seat, f"its worker died: {str(error).splitlines()[0]}")
+            reason = f"its worker died: {str(error).splitlines()[0]}"
+            said = [Lost(key=key, reason=reason) for key in seat.jobs]
+            self._replace(seat)
         except RayTaskError as error:
             raise _cause(error) from error
+        for event in said:
+            if isinstance(event, Ended | Lost):
+                del seat.jobs[event.key]
+        yield from said
 
-    def _replace(self, seat: _Seat, reason: str) -> Lost:
-        assert seat.job is not None
-        lost = Lost(key=seat.job.key, reason=reason)
-        self._seats[self._seats.index(seat)] = self._seat()
-        return lost
+    def _replace(self, seat: _Seat) -> None:
+        fresh = self._seat()
+        fresh.stream = fresh.actor.serve.remote(self._plan)
+        self._seats[self._seats.index(seat)] = fresh
 
     def go_on(self, key: str) -> None:
         for seat in self._training(key):
@@ -163,7 +200,7 @@ class RayPool:
             seat.actor.stop.remote(key, reason)
 
     def _training(self, key: str) -> list[_Seat]:
-        return [seat for seat in self._seats if seat.job is not None and seat.job.key == key]
+        return [seat for seat in self._seats if key in seat.jobs]
 
     def close(self) -> None:
         for seat in self._seats:
@@ -187,12 +224,12 @@ def _connect(address: str | None) -> None:
         ) from error
 
 
-def _put(make_task: Callable[[], Any]) -> ObjectRef:
+def _put(sent: Any, what: str) -> ObjectRef:
     try:
-        return ray.put(make_task)
+        return ray.put(sent)
     except (TypeError, PicklingError) as error:
         raise UserError(
-            f"the task cannot be sent to workers: {error}; make what cannot be pickled (open files, locks, "
+            f"{what} cannot be sent to workers: {error}; make what cannot be pickled (open files, locks, "
             "connections) inside model() or data(), not in the constructor"
         ) from error
 

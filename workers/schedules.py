@@ -1,196 +1,114 @@
-"""Schedules are tables: the stock scheduler is run ahead once, and the engine reads LRs from the array.
-
-Only ReduceLROnPlateau, which answers to a metric, is the live stock object.
-"""
+"""Schedules are tables: the engine reads off an array what the stock schedulers make of the LRs of a trial's groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import torch
-from torch import nn
-from torch.optim import SGD, Adam, Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim import Optimizer
 
-from sweeps.catalogue import optimizer_row, scheduler_row
 from sweeps.domains import Value
-from sweeps.expression import compile_expression
-from sweeps.objective import Objective
 from sweeps.rangetest import ramp_lrs
 from sweeps.records import Job
-from sweeps.schedulers import SchedulerRow
-from workers.classes import load_class
-from workers.optimizers import group_lrs
+from workers.lrsources import Mode, Source, TableSource, lr_source
+from workers.scheduletable import ScheduleTable, group_momentum, momentum_kind
 
-_MODES: Mapping[str, Literal["min", "max"]] = {"minimize": "min", "maximize": "max"}
+_MODES: Mapping[str, Mode] = {"minimize": "min", "maximize": "max"}
 
 
-class Schedule(Protocol):
-    """Puts the LR into the optimizer's param groups."""
+class Schedule:
+    """Puts the LRs of a trial's groups into the optimizer: each group follows one column of one source.
+
+    A group of the optimizer says by `lane_group` which of the trial's groups it belongs to; without it, its place
+    says so. Groups that are not yet in the optimizer have LRs, too.
+    """
+
+    def __init__(self, optimizer: Optimizer, columns: Sequence[tuple[Source, int]]):
+        self._optimizer, self._columns = optimizer, tuple(columns)
+        self._sources = tuple({id(source): source for source, _ in columns}.values())
+        self.by_step = any(source.by_step for source in self._sources)
+
+    def lrs(self, *, epoch: int, step: int) -> tuple[float, ...]:
+        """The LRs in force during this step (both from 0, `step` over all epochs), [groups]."""
+        return tuple(source.lrs(epoch=epoch, step=step)[column] for source, column in self._columns)
+
+    def momenta(self, *, epoch: int, step: int) -> tuple[float, ...] | None:
+        """The momenta (or first betas) in force, [groups]; None where no group's is cycled.
+
+        A group beside cycled ones has the momentum that stands in the optimizer, 0 while it is not there.
+        """
+        cycled = self._cycled(epoch=epoch, step=step)
+        if not any(momentum is not None for momentum in cycled):
+            return None
+        own = {index: group_momentum(group) or 0.0 for index, group in reversed(self._groups())}
+        return tuple(own.get(index, 0.0) if momentum is None else momentum for index, momentum in enumerate(cycled))
 
     def set(self, *, epoch: int, step: int) -> None:
-        """Puts in place the LR in force during this step (both from 0, `step` over all epochs)."""
+        """Puts in place what is in force during this step."""
+        lrs, cycled = self.lrs(epoch=epoch, step=step), self._cycled(epoch=epoch, step=step)
+        for index, group in self._groups():
+            group["lr"] = lrs[index]
+            if (momentum := cycled[index]) is not None:
+                _set_momentum(group, momentum)
+
+    def _cycled(self, *, epoch: int, step: int) -> list[float | None]:
+        """The momentum of each group that a scheduler cycles, [groups]."""
+        rows = [(source.momenta(epoch=epoch, step=step), column) for source, column in self._columns]
+        return [None if row is None else row[column] for row, column in rows]
+
+    def _groups(self) -> list[tuple[int, dict[str, Any]]]:
+        groups = self._optimizer.param_groups
+        return [(group.get("lane_group", place), group) for place, group in enumerate(groups)]
 
     def epoch_done(self, metric: float) -> None:
         """Takes the objective's metric after an epoch."""
+        for source in self._sources:
+            source.epoch_done(metric)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
+        """What a checkpoint must hold: nothing but what a plateau has heard."""
+        return {"sources": [source.state_dict() for source in self._sources]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleTable:
-    """What a scheduler does, tick by tick of its clock: LRs [ticks][groups] and, where it cycles it, momentum.
-
-    Row i is in force during epoch (or step) i: the stock scheduler is stepped after it. Momentum is that of SGD
-    or RMSprop, or the first beta of Adam and its kin.
-    """
-
-    lrs: tuple[tuple[float, ...], ...]
-    momenta: tuple[tuple[float, ...], ...] | None
-    by_step: bool
-
-
-def schedule_table(
-    scheduler: str,
-    params: Mapping[str, Value],
-    initial_lrs: Sequence[float],
-    ticks: int,
-    *,
-    optimizer: str = "SGD",
-    optimizer_params: Mapping[str, Value] | None = None,
-) -> ScheduleTable:
-    """The table of a scheduler for so many epochs, or steps where it goes by steps.
-
-    >>> [row[0] for row in schedule_table("StepLR", {"step_size": 2, "gamma": 0.5}, [0.8], 5).lrs]
-    [0.8, 0.8, 0.4, 0.4, 0.2]
-
-    Raises ValueError where torch refuses the arguments.
-    """
-    row = scheduler_row(scheduler)
-    if row.clock == "none":
-        return ScheduleTable(lrs=(tuple(initial_lrs),) * ticks, momenta=None, by_step=False)
-    dummy = _dummy(initial_lrs, _momentum_kind(optimizer), dict(optimizer_params or {}))
-    keywords = stock_arguments(row, params, initial_lrs, ticks, cycles=_momentum_kind(optimizer) is not None)
-    stock = load_class(row.path)(dummy, **keywords)
-    lrs, momenta = [], []
-    for tick in range(ticks):
-        lrs.append(group_lrs(dummy))
-        momenta.append(tuple(group_momentum(group) or 0.0 for group in dummy.param_groups))
-        dummy.step()
-        # OneCycleLR refuses the step after its last one.
-        if tick < ticks - 1:
-            stock.step()
-    cycled = row.cycles_momentum and bool(keywords["cycle_momentum"])
-    return ScheduleTable(lrs=tuple(lrs), momenta=tuple(momenta) if cycled else None, by_step=row.clock == "step")
-
-
-def stock_arguments(
-    row: SchedulerRow, params: Mapping[str, Value], initial_lrs: Sequence[float], ticks: int, *, cycles: bool
-) -> dict[str, Any]:
-    """The keyword arguments of the stock class: what was given, over what follows from LR and length."""
-    unasked: dict[str, Any] = {name: rule(ticks) for name, rule in row.from_steps.items()}
-    unasked |= {name: [rule(lr) for lr in initial_lrs] for name, rule in row.from_lr.items()}
-    if row.cycles_momentum:
-        unasked["cycle_momentum"] = cycles
-    given = {
-        name: compile_expression(str(value)) if row.params[name].kind == "expression" else value
-        for name, value in params.items()
-    }
-    if row.cycles_momentum and not cycles:
-        given["cycle_momentum"] = False
-    return unasked | given
-
-
-def group_momentum(group: Mapping[str, Any]) -> float | None:
-    """The momentum of a param group, or its first beta; None if it has neither."""
-    if "betas" in group:
-        return float(group["betas"][0])
-    return float(group["momentum"]) if "momentum" in group else None
-
-
-def _momentum_kind(optimizer: str) -> str | None:
-    params = optimizer_row(optimizer).params
-    return next((kind for kind in ("betas", "momentum") if kind in params), None)
-
-
-def _dummy(lrs: Sequence[float], momentum: str | None, params: Mapping[str, Value]) -> Optimizer:
-    """An optimizer over nothing, with the same groups and the same kind of momentum as the real one."""
-    groups = [{"params": [nn.Parameter(torch.zeros(()))], "lr": lr} for lr in lrs]
-    if momentum == "betas":
-        return Adam(groups, betas=params.get("betas", (0.9, 0.999)))  # type: ignore[arg-type]
-    return SGD(groups, momentum=params.get("momentum", 0.0))  # type: ignore[arg-type]
-
-
-class TableSchedule:
-    """Puts the rows of a table into the optimizer, epoch by epoch or step by step."""
-
-    def __init__(self, optimizer: Optimizer, table: ScheduleTable):
-        self._optimizer, self._table = optimizer, table
-
-    def set(self, *, epoch: int, step: int) -> None:
-        tick = step if self._table.by_step else epoch
-        for index, group in enumerate(self._optimizer.param_groups):
-            group["lr"] = self._table.lrs[tick][index]
-            if self._table.momenta is not None:
-                _set_momentum(group, self._table.momenta[tick][index])
-
-    def epoch_done(self, metric: float) -> None:
-        """Nothing: a table does not listen."""
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing: the table is made anew from the job."""
+        """Goes on from a checkpoint of the same job."""
+        for source, kept in zip(self._sources, state["sources"], strict=True):
+            source.load_state_dict(kept)
 
 
 def _set_momentum(group: dict[str, Any], momentum: float) -> None:
     if "betas" in group:
         group["betas"] = (momentum, *group["betas"][1:])
-    else:
+    elif "momentum" in group:
         group["momentum"] = momentum
 
 
-class PlateauSchedule:
-    """Torch's own ReduceLROnPlateau, fed once an epoch; the LR stands in the optimizer already."""
+def build_schedule(job: Job, optimizer: Optimizer, initial_lrs: Sequence[float], steps_per_epoch: int) -> Schedule:
+    """The schedule of a job: its range test's ramp, or what its scheduler and those of its groups say.
 
-    def __init__(self, optimizer: Optimizer, objective: Objective, params: Mapping[str, Any]):
-        self._stock = ReduceLROnPlateau(optimizer, mode=_MODES[objective.direction], **params)
-
-    def set(self, *, epoch: int, step: int) -> None:
-        """Nothing: the stock object has changed the optimizer after the last epoch."""
-
-    def epoch_done(self, metric: float) -> None:
-        self._stock.step(metric)
-
-    def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = self._stock.state_dict()
-        return state
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._stock.load_state_dict(state)
-
-
-def build_schedule(job: Job, optimizer: Optimizer, steps_per_epoch: int) -> Schedule:
-    """The schedule of a job: its range test's ramp, a live plateau, or the table of a stock scheduler."""
+    `initial_lrs` are the LRs of all groups, [groups], also of those that will join the optimizer later: what no
+    pattern of the job's groups names comes first, then its groups. Raises ValueError where torch refuses a
+    scheduler's arguments.
+    """
     if job.ramp is not None:
-        ratios = [lr / job.initial_lr for lr in group_lrs(optimizer)]
+        ratios = [lr / job.initial_lr for lr in initial_lrs]
         ramp = tuple(tuple(lr * ratio for ratio in ratios) for lr in ramp_lrs(job.ramp))
-        return TableSchedule(optimizer, ScheduleTable(lrs=ramp, momenta=None, by_step=True))
-    row = scheduler_row(job.scheduler)
-    if row.clock == "metric":
-        return PlateauSchedule(optimizer, job.objective, job.scheduler_params)
-    count = job.budget.total_steps if row.clock == "step" else job.budget.total_epochs
-    table = schedule_table(
-        job.scheduler,
-        job.scheduler_params,
-        group_lrs(optimizer),
-        count(steps_per_epoch),
-        optimizer=job.optimizer,
-        optimizer_params=job.optimizer_params,
-    )
-    return TableSchedule(optimizer, table)
+        source: Source = TableSource(ScheduleTable(lrs=ramp, momenta=None, by_step=True))
+        return Schedule(optimizer, [(source, column) for column in range(len(ratios))])
+
+    def source_of(scheduler: str, params: Mapping[str, Value], lrs: Sequence[float]) -> Source:
+        return lr_source(
+            scheduler,
+            params,
+            lrs,
+            job.budget.total_steps(steps_per_epoch),
+            steps_per_epoch,
+            momentum=momentum_kind(optimizer.defaults),
+            mode=_MODES[job.objective.direction],
+        )
+
+    trials = source_of(job.scheduler, job.scheduler_params, initial_lrs)
+    columns = [(trials, column) for column in range(len(initial_lrs))]
+    rest = len(initial_lrs) - len(job.groups)
+    for index, group in enumerate(job.groups):
+        if group.scheduler is not None:
+            place = rest + index
+            columns[place] = (source_of(group.scheduler, group.scheduler_params, initial_lrs[place : place + 1]), 0)
+    return Schedule(optimizer, columns)

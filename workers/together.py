@@ -1,48 +1,61 @@
-"""Two optimizers that look like one: each steps its own param groups, schedules and checkpoints see them all."""
+"""Several optimizers that look like one: each steps its own param groups, schedules and checkpoints see them all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim import Optimizer
 
-Split = Callable[[Sequence[nn.Parameter]], Sequence[list[nn.Parameter]]]
-"""Deals parameters out: one list, maybe empty, for each optimizer."""
+LANE_GROUP = "lane_group"
+"""The key under which a param group says which of the trial's groups it belongs to, from 0."""
+
+Deal = Callable[[dict[str, Any]], Mapping[str, Optimizer]]
+"""Deals one param group out: an optimizer by name, made for it alone, over each part of its parameters."""
+
+
+def join(optimizer: Optimizer, made: Optimizer) -> None:
+    """Adds the param groups of an optimizer that was `made` alike, with the state that it gave them."""
+    if isinstance(optimizer, Together) and isinstance(made, Together):
+        optimizer.take(made.parts)
+        return
+    for group in made.param_groups:
+        optimizer.add_param_group(group)
+    # Adagrad makes its state in its constructor and would have none for a group that is added later.
+    optimizer.state.update(made.state)
 
 
 class Together(Optimizer):
     """Optimizers side by side in one trial; `param_groups` are their own groups, in the order in which they came.
 
-    A group that is added later is dealt out between them by `split`, with its own LR and hyperparameters.
+    Every group, a later one too, is dealt out between them by `deal`; the parts of one share its `lane_group`.
     """
 
-    def __init__(self, parts: Sequence[Optimizer], split: Split):
-        self._parts, self._split = tuple(parts), split
-        self._order: list[tuple[int, int]] | None = None
-        super().__init__([{"params": list(group["params"])} for part in parts for group in part.param_groups], {})
-        self.defaults = parts[0].defaults
-        self._order = [(p, g) for p, part in enumerate(parts) for g in range(len(part.param_groups))]
+    def __init__(self, deal: Deal, groups: Iterable[dict[str, Any]]):
+        self.parts: dict[str, Optimizer] = {}
+        self._deal = deal
+        self._order: list[tuple[str, int]] = []
+        super().__init__(groups, {})
+        self.defaults = next(iter(self.parts.values())).defaults
+
+    def take(self, made: Mapping[str, Optimizer]) -> None:
+        """Adds the groups of these optimizers to those of the same names."""
+        for name, part in made.items():
+            known = len(self.parts[name].param_groups) if name in self.parts else 0
+            if known:
+                join(self.parts[name], part)
+            else:
+                self.parts[name] = part
+            self._order += [(name, known + index) for index in range(len(part.param_groups))]
         self._share()
 
     def _share(self) -> None:
         """Takes the parts' groups themselves, no copies: an LR that a schedule sets here is the part's LR."""
-        assert self._order is not None
-        self.param_groups = [self._parts[part].param_groups[group] for part, group in self._order]
+        self.param_groups = [self.parts[name].param_groups[index] for name, index in self._order]
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds one group for each part that some of these parameters belong to."""
-        if self._order is None:
-            super().add_param_group(param_group)
-            return
-        params = param_group["params"]
-        dealt = self._split([params] if isinstance(params, nn.Parameter) else list(params))
-        for index, (part, own) in enumerate(zip(self._parts, dealt, strict=True)):
-            if own:
-                known = {key: value for key, value in param_group.items() if key in part.defaults}
-                part.add_param_group({**known, "params": own})
-                self._order.append((index, len(part.param_groups) - 1))
-        self._share()
+        index = 1 + max((group[LANE_GROUP] for group in self.param_groups), default=-1)
+        self.take(self._deal({LANE_GROUP: index, **param_group}))
 
     def step(self, closure: Any = None) -> Any:
         """One step of every part, on the gradients that are there."""
@@ -50,16 +63,16 @@ class Together(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for part in self._parts:
+        for part in self.parts.values():
             part.step()
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """The parts' states, in their order."""
-        return {"parts": [part.state_dict() for part in self._parts]}
+        """The parts' states, by name."""
+        return {"parts": {name: part.state_dict() for name, part in self.parts.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from the parts' states."""
-        for part, state in zip(self._parts, state_dict["parts"], strict=True):
-            part.load_state_dict(state)
+        for name, part in self.parts.items():
+            part.load_state_dict(state_dict["parts"][name])
         self._share()

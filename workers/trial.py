@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -12,11 +13,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sweeps.errors import TaskError, unknown
+from sweeps.groups import group_names
 from sweeps.records import Ended, Job, Outcome, Report, Started, Stop
+from workers.cohort import STOPPED_AS, has_diverged
+from workers.driver import Training
+from workers.grouped import GroupedOptimizer
+from workers.lrcurves import LrCurves
 from workers.optimizers import build_optimizer, group_lrs
 from workers.schedules import Schedule, build_schedule
 from workers.seeding import seed_model
-from workers.training import STOPPED_AS, Training, has_diverged
 
 TrainFunction = Callable[["Trial"], Any]
 
@@ -42,13 +47,14 @@ class Trial:
         self.initial_lr = job.initial_lr
         self._job, self._post = job, post
         self._began = time.monotonic()
-        self._optimizer: Optimizer | None = None
+        self._grouped: GroupedOptimizer | None = None
         self._schedule: Schedule | None = None
+        self._lrs: LrCurves | None = None
+        self._optimizer: Optimizer | None = None
+        self._group_count = 1
         self._steps_per_epoch = 1
         self._epoch = self._step = 0
         self._losses: list[float] = []
-        self._step_lrs: list[float] = []
-        self._epoch_lrs: tuple[float, ...] = ()
         self._objectives: list[float] = []
 
     @property
@@ -58,23 +64,34 @@ class Trial:
             raise TaskError("the budget is in steps: call trial.scheduler(optimizer, steps_per_epoch=...) first")
         return self._job.budget.total_epochs(self._steps_per_epoch)
 
-    def optimizer(self, model: nn.Module | Iterable[nn.Parameter]) -> Optimizer:
-        """The optimizer that this trial tries, over a model or its parameters.
+    def optimizer(self, model: nn.Module | Iterable[Any]) -> Optimizer:
+        """The optimizer that this trial tries, over a model, or over parameters or param groups of your own.
 
         What it asks of a loop is up to yours: LBFGS a step(closure), Rprop full batches, a Schedule-Free class
-        train() and eval(). Give the model itself, so that Muon can tell embeddings from hidden weights.
+        train() and eval(). Give the model itself, so that Muon can tell embeddings from hidden weights, and so that
+        the sweep's parameter groups find their names; those that start frozen join by themselves.
         """
         job = self._job
-        self._optimizer = build_optimizer(job.optimizer, model, job.initial_lr, job.optimizer_params)
-        return self._optimizer
+        if isinstance(model, nn.Module):
+            self._grouped = GroupedOptimizer(model, job)
+            return self._grouped.optimizer
+        if job.groups:
+            raise TaskError("the sweep has parameter groups by name: give trial.optimizer() the model itself")
+        self._grouped = None
+        return build_optimizer(job.optimizer, model, job.initial_lr, job.optimizer_params)
 
     def scheduler(self, optimizer: Optimizer, *, steps_per_epoch: int) -> "TrialScheduler":
         """The schedule that this trial tries; call its `after_batch(loss)` after every optimizer.step()."""
         if steps_per_epoch < 1:
             raise TaskError(f"steps_per_epoch is {steps_per_epoch}; give the batches in one epoch, at least 1")
-        self._optimizer = optimizer
+        planned = self._grouped.initial_lrs if self._grouped and self._grouped.optimizer is optimizer else ()
+        # What stands in the optimizer counts, as a loop may have changed it; groups that are frozen are not there yet.
+        lrs = [now or later for now, later in zip_longest(group_lrs(optimizer, len(planned)), planned, fillvalue=0.0)]
         self._steps_per_epoch = steps_per_epoch
-        self._schedule = build_schedule(self._job, optimizer, steps_per_epoch)
+        self._schedule = build_schedule(self._job, optimizer, lrs, steps_per_epoch)
+        self._optimizer = optimizer
+        self._lrs = LrCurves(group_names(self._job.groups, len(lrs)), by_step=self._schedule.by_step)
+        self._group_count = len(lrs)
         self._set_lr()
         return TrialScheduler(self)
 
@@ -102,6 +119,8 @@ class Trial:
         if stop is not None:
             raise StopTrial(STOPPED_AS[stop], interrupted=stop is Stop.INTERRUPTED)
         self._schedule.epoch_done(values[metric])
+        if self._grouped:
+            self._grouped.begin(self._epoch)
         self._set_lr()
 
     def end(self) -> Ended:
@@ -111,18 +130,21 @@ class Trial:
         return Ended(key=self._job.key, outcome=Outcome.COMPLETE)
 
     def _end_epoch(self, values: dict[str, float]) -> Stop | None:
+        assert self._lrs is not None
         self._epoch += 1
+        lrs = self._lrs.take()
         report = Report(
             key=self._job.key,
             epoch=self._epoch,
             step=self._step,
             metrics=values,
-            lrs=self._epoch_lrs,
+            lrs=lrs.lrs,
             step_losses=tuple(self._losses),
-            step_lrs=tuple(self._step_lrs),
+            step_lrs=lrs.step_lrs,
+            step_more=lrs.more,
             seconds=time.monotonic() - self._began,
         )
-        self._losses, self._step_lrs = [], []
+        self._losses = []
         return self._post(report)
 
     @property
@@ -131,18 +153,18 @@ class Trial:
 
     def _set_lr(self) -> None:
         assert self._schedule is not None
-        assert self._optimizer is not None
         if not self._is_spent:
             self._schedule.set(epoch=self._epoch, step=self._step)
-        if not self._losses:
-            self._epoch_lrs = group_lrs(self._optimizer)
 
     def after_batch(self, loss: Any) -> None:
         """What TrialScheduler.after_batch does."""
-        assert self._optimizer is not None
+        assert self._lrs is not None
         if self._is_spent and self._objectives:
             raise StopTrial(Outcome.COMPLETE)
-        self._step_lrs.append(group_lrs(self._optimizer)[0])
+        assert self._schedule is not None
+        assert self._optimizer is not None
+        momenta = self._schedule.momenta(epoch=self._epoch, step=self._step)
+        self._lrs.note(group_lrs(self._optimizer, self._group_count), momenta)
         self._losses.append(loss.item() if isinstance(loss, Tensor) else float(loss))
         self._step += 1
         if not math.isfinite(self._losses[-1]):

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 EPOCHS, STEPS = 20, 2000
 """The budget by which is shown what follows from a budget."""
 
+_NESTED: Mapping[str, Mapping[str, Any]] = {
+    "SequentialLR": {
+        "schedulers": [{"LinearLR": {"start_factor": 0.1, "total_iters": 5}}, "CosineAnnealingLR"],
+        "milestones": [5],
+    },
+    "ChainedScheduler": {
+        "schedulers": [{"ConstantLR": {"factor": 0.5, "total_iters": 3}}, {"ExponentialLR": {"gamma": [0.9, 0.95]}}]
+    },
+}
+"""What an example of a nested scheduler holds."""
+
+_ALSO = {"optimizer": "may be given instead", "scheduler": "a linear warm-up in front"}
+
 
 def catalogue(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one with its arguments.")] = None,
@@ -83,6 +96,8 @@ def _optimizer(row: "OptimizerRow") -> dict[str, Any]:
 
 
 def _scheduler(row: "SchedulerRow") -> dict[str, Any]:
+    from sweeps.schedulers import WARM_UP
+
     of_epochs = {key: rule(EPOCHS) for key, rule in row.from_budget.items()}
     unasked = {key: f"{_yaml(value)} for {EPOCHS} epochs" for key, value in of_epochs.items()}
     unasked |= {key: f"{_yaml(rule(STEPS))} for {STEPS} steps" for key, rule in row.from_steps.items()}
@@ -94,10 +109,13 @@ def _scheduler(row: "SchedulerRow") -> dict[str, Any]:
         "class": row.path or None,
         "clock": None if row.clock == "none" else row.clock,
         "arguments": _arguments(row.params),
+        "also": _arguments(WARM_UP),
         "searched": {},
         "unasked": unasked,
         "care": row.care,
-        "example": _example("schedulers", row.name, of_epochs | dict(list(defaults.items())[:1])),
+        "example": _example(
+            "schedulers", row.name, _NESTED.get(row.name, of_epochs | dict(list(defaults.items())[:1]))
+        ),
     }
 
 
@@ -191,6 +209,7 @@ def _list(documents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for row in documents["decays"].values():
         table.add_row(row["name"], ", ".join(argument["name"] for argument in row["arguments"]))
     console.print(table)
+    console.print("every scheduler may have `warmup`: so many epochs of a linear rise in front of it")
     console.print("`lrsweep catalogue NAME` shows one of them; `lrsweep preview NAME` draws a scheduler")
 
 
@@ -214,7 +233,7 @@ def _show(row: Mapping[str, Any]) -> None:
             table.add_row(argument["name"], argument["kind"], default, *bounds[place : place + 1])
         console.print(table, markup=False)
     for argument in row.get("also", ()):
-        console.print(f"may be given instead: {argument['name']}, {argument['allowed']}", markup=False)
+        console.print(f"{_ALSO[row['kind']]}: {argument['name']}, {argument['allowed']}", markup=False)
     for key, domain in row["searched"].items():
         console.print(f"searched unasked: {key} {_words(domain)}", markup=False)
     for key, text in row["unasked"].items():

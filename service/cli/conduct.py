@@ -10,6 +10,7 @@ from service.launch import Launched, Place, launch
 from service.store import Store
 from service.tracking.links import run_url, without_password
 from service.views import sweep_document
+from sweeps.lint import lint, refuse_errors
 from sweeps.records import Ending
 from sweeps.spec import SweepSpec
 
@@ -30,8 +31,15 @@ def conduct(
     json: bool,
     retry_failed: bool = False,
 ) -> int:
-    """Runs a sweep to its end, or to where it is interrupted; returns the exit code."""
+    """Runs a sweep to its end, or to where it is interrupted; returns the exit code.
+
+    Says first what the linter warns of. Raises SpecError for what it calls an error.
+    """
+    findings = lint(spec)
+    refuse_errors(findings)
     with progress(spec) as watcher:
+        for finding in findings:
+            watcher.say(f"warning: {finding}")
         launched = launch(
             home,
             store,

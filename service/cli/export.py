@@ -64,14 +64,36 @@ def _everything(store: Any, sweep_id: str) -> dict[str, Any]:
     from service.views import sweep_document
 
     document = sweep_document(store, sweep_id)
+    group_lrs = _group_lrs(store, sweep_id)
     for trial in document["trials"]:
         curve = store.curve(sweep_id, trial["number"])
         trial["curve"] = {
             "step": curve.steps,
             "train_loss": [_json_number(loss) for loss in curve.losses],
             "lr": curve.lrs,
+            **{name: [_json_number(value) for value in values] for name, values in curve.more.items()},
         }
+        trial["group_lrs"] = group_lrs.get(trial["number"], {})
     return document
+
+
+def _group_lrs(store: Any, sweep_id: str) -> dict[int, dict[str, list[float]]]:
+    """The LR of each param group at the start of every epoch, by trial and name; nothing where there is one group."""
+    from sweeps.groups import group_names
+    from sweeps.specfile import parse_spec
+
+    # Whether the task's file still lies where it did is of no account here.
+    spec = parse_spec(store.sweep(sweep_id).spec, check=lambda use, noun: None)
+    groups = [each.group for each in spec.groups]
+    found: dict[int, dict[str, list[float]]] = {}
+    last = 0
+    while page := store.reports(sweep_id, after=last):
+        last = page[-1].id
+        for report in page:
+            names = group_names(groups, len(report.lrs))
+            for name, lr in zip(names, report.lrs, strict=True) if len(names) > 1 else ():
+                found.setdefault(report.number, {}).setdefault(name, []).append(lr)
+    return found
 
 
 def _json_number(value: float) -> float | None:

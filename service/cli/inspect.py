@@ -48,7 +48,8 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, json: Json = False) -
     if json:
         print_json(sweep_document(opened, sweep_id))
         return
-    record, objective = opened.sweep(sweep_id), parse_spec(opened.sweep(sweep_id).spec).objective
+    record = opened.sweep(sweep_id)
+    objective = parse_spec(record.spec, check=lambda use, noun: None).objective
     console = results()
     console.print(
         f"sweep {record.id} ({record.name}): task {record.task}, {record.status.value}, "
@@ -108,8 +109,8 @@ def pick(
             f"sweep {sweep_id} ({status}) has no such pick: see its trials with `lrsweep show {sweep_id}`, "
             f"or let it go on with `lrsweep run --resume {sweep_id}`"
         )
-    objective = parse_spec(opened.sweep(sweep_id).spec).objective
+    spec = parse_spec(opened.sweep(sweep_id).spec, check=lambda use, noun: None)
     if format == "torch":
-        print(torch_lines(found[0], objective))
+        print(torch_lines(found[0], spec.objective, [each.group for each in spec.groups]))
     else:
-        results().print(picks_table(found, objective))
+        results().print(picks_table(found, spec.objective))

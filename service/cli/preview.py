@@ -13,6 +13,7 @@ from service.cli.output import notes, print_json, results
 if TYPE_CHECKING:
     from service.cli.schedulewords import Request
     from service.plots.schedules import ScheduleCurve
+    from workers.lrsources import Source
 
 
 def preview(
@@ -41,8 +42,9 @@ def preview(
     `--json` prints `{"lr": [...], "momentum": [...] or null}`, and a list of such documents for several schedulers.
     """
     from service.cli.schedulewords import read_requests
-    from sweeps.catalogue import optimizer_row, scheduler_row
+    from sweeps.catalogue import optimizer_row
     from sweeps.errors import UserError
+    from sweeps.nesting import moves_by_step
 
     try:
         initial_lr = optimizer_row(optimizer).default_lr if lr is None else lr
@@ -53,12 +55,12 @@ def preview(
     if save is not None and save.suffix.lower() != ".png":
         raise UserError(f"--save writes a PNG picture: name it {save.stem or 'schedules'}.png, not {save.name}")
     requests = read_requests(schedulers)
-    clocks = [scheduler_row(request.scheduler).clock for request in requests]
-    metrics = _read_metrics(metric, epochs, listener="metric" in clocks)
-    if "step" in clocks and steps_per_epoch is None:
-        name = requests[clocks.index("step")].scheduler
-        notes().print(f"{name} goes by steps; one step an epoch is shown, unless --steps-per-epoch says more")
-    unit = "step" if set(clocks) == {"step"} else "epoch"
+    _provide_functions(requests)
+    by_step = [request.scheduler for request in requests if moves_by_step(request.scheduler, request.params)]
+    metrics = _read_metrics(metric, epochs, listener="ReduceLROnPlateau" in [each.scheduler for each in requests])
+    if by_step and steps_per_epoch is None:
+        notes().print(f"{by_step[0]} goes by steps; one step an epoch is shown, unless --steps-per-epoch says more")
+    unit = "step" if len(by_step) == len(requests) else "epoch"
     curves = [
         _curve(request, initial_lr, epochs, steps_per_epoch or 1, optimizer, metrics, unit) for request in requests
     ]
@@ -73,6 +75,18 @@ def preview(
         _show(curves, unit)
 
 
+def _provide_functions(requests: Sequence["Request"]) -> None:
+    """Loads the functions that the schedulers name by path, as a sweep does."""
+    from sweeps.coderefs import fixed, function_paths
+
+    paths = {path for request in requests for path in function_paths(fixed(request.params))}
+    if paths:
+        from workers.classes import provide
+        from workers.provided import load_provided
+
+        provide(load_provided(dict.fromkeys(sorted(paths), "function")).objects)
+
+
 def _curve(
     request: "Request",
     lr: float,
@@ -84,48 +98,44 @@ def _curve(
 ) -> "ScheduleCurve":
     """What a scheduler does; `unit` is what x counts, which may be epochs for a scheduler that goes by steps."""
     from service.plots.schedules import ScheduleCurve
-    from sweeps.catalogue import scheduler_row
+    from sweeps.catalogue import optimizer_row
     from sweeps.errors import UserError
-    from workers.schedules import schedule_table
+    from workers.lrsources import lr_source
+    from workers.scheduletable import momentum_kind
 
-    row = scheduler_row(request.scheduler)
-    params = {name: rule(epochs) for name, rule in row.from_budget.items()} | dict(request.params)
-    momenta = None
+    kind = momentum_kind(optimizer_row(optimizer).params)
+    steps = epochs * steps_per_epoch
     try:
-        if row.clock == "metric":
-            lrs = _follow_metric(params, lr, metrics)
-        else:
-            ticks = epochs * steps_per_epoch if row.clock == "step" else epochs
-            table = schedule_table(request.scheduler, params, [lr], ticks, optimizer=optimizer)
-            lrs = [groups[0] for groups in table.lrs]
-            momenta = [groups[0] for groups in table.momenta] if table.momenta is not None else None
-    except (ValueError, ArithmeticError) as error:
+        source = lr_source(
+            request.scheduler, request.params, [lr], steps, steps_per_epoch, momentum=kind, mode=request.mode
+        )
+    except Exception as error:
+        # Torch refuses with ValueError, an expression may divide by zero, and a user's function raises anything.
         raise UserError(f"{request.label}: {error}") from error
+    lrs, momenta = _follow(source, epochs, steps_per_epoch, metrics)
     for tick, value in enumerate(lrs):
         if not math.isfinite(value):
-            raise UserError(f"{request.label}: the LR of {row.clock} {tick} is {value}; no training survives that")
-    scale = steps_per_epoch if row.clock == "step" and unit == "epoch" else 1
+            word = "step" if source.by_step else "epoch"
+            raise UserError(f"{request.label}: the LR of {word} {tick} is {value}; no training survives that")
+    scale = steps_per_epoch if source.by_step and unit == "epoch" else 1
     x = [tick / scale for tick in range(len(lrs))]
     return ScheduleCurve(scheduler=request.scheduler, label=request.label, x=x, lrs=lrs, momenta=momenta)
 
 
-def _follow_metric(params: dict[str, Any], lr: float, metrics: Sequence[float]) -> list[float]:
-    """The LR of every epoch under the live plateau of the engine, told one metric an epoch."""
-    import torch
-
-    from sweeps.objective import Objective
-    from workers.schedules import PlateauSchedule
-
-    optimizer = torch.optim.SGD([torch.zeros(())], lr=lr)
-    mode = params.pop("mode", "min")
-    objective = Objective(direction="maximize" if mode == "max" else "minimize")
-    schedule = PlateauSchedule(optimizer, objective, params)
-    lrs = []
-    for epoch, metric in enumerate(metrics):
-        schedule.set(epoch=epoch, step=epoch)
-        lrs.append(float(optimizer.param_groups[0]["lr"]))
-        schedule.epoch_done(metric)
-    return lrs
+def _follow(
+    source: "Source", epochs: int, steps_per_epoch: int, metrics: Sequence[float]
+) -> tuple[list[float], list[float] | None]:
+    """LR and momentum of every epoch, or step, as the engine reads them; `metrics` is empty if nothing listens."""
+    lrs: list[float] = []
+    momenta: list[float] = []
+    for epoch in range(epochs):
+        first = epoch * steps_per_epoch
+        for step in range(first, first + steps_per_epoch if source.by_step else first + 1):
+            lrs += source.lrs(epoch=epoch, step=step)
+            momenta += source.momenta(epoch=epoch, step=step) or ()
+        if metrics:
+            source.epoch_done(metrics[epoch])
+    return lrs, momenta or None
 
 
 def _read_metrics(file: Path | None, epochs: int, *, listener: bool) -> list[float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from service.cli.options import Json, StoreUrl, TrackingUri
-from service.cli.output import print_json
+from service.cli.output import notes, print_json
 from service.cli.overrides import raw_spec
 
 if TYPE_CHECKING:
@@ -103,24 +103,31 @@ def _refuse_done(store: "Store", sweep_id: str) -> None:
 
 
 def validate(file: SpecFile = None, settings: Settings = None, json: Json = False) -> int:
-    """Check a spec without running it: all mistakes together, each with its place and what is allowed."""
+    """Check a spec without running it: all mistakes together, and what will mean less than it seems to."""
     from sweeps.errors import SpecError
+    from sweeps.lint import cannot_work, lint, refuse_errors
+    from sweeps.pairs import pairs_of
     from sweeps.specfile import parse_spec
 
     try:
         spec = parse_spec(raw_spec(file, {}, settings or []))
+        findings = lint(spec)
+        refuse_errors(findings)
     except SpecError as error:
         if not json:
             raise
         problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
-        print_json({"valid": False, "problems": problems})
+        print_json({"valid": False, "problems": problems, "warnings": []})
         return 2
     if json:
-        print_json({"valid": True, "problems": []})
+        warnings = [{"path": finding.where, "message": finding.message} for finding in findings]
+        print_json({"valid": True, "problems": [], "warnings": warnings})
         return 0
-    arms = len(spec.optimizers) * len(spec.schedulers)
+    arms = sum(1 for _ in pairs_of(spec)) - sum(len(each.pairs) for each in cannot_work(spec))
     print(
         f"{file or 'the spec'} is valid: {spec.total_trials} trials over {arms} pairs of optimizer and scheduler, "
         f"sampler {spec.sampler.name}, pruner {spec.pruner.name}, {spec.workers.count} workers"
     )
+    for finding in findings:
+        notes().print(f"warning: {finding}", markup=False)
     return 0

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from sweeps.catalogue import scheduler_row
-from sweeps.domains import Value
+from sweeps.domains import Range, Value, values_of
 from sweeps.errors import UserError
 from sweeps.param import Param
+from sweeps.schedulers import scheduler_row
 from sweeps.specfile import read_value
+from sweeps.specfile.nested import read_settings
 from sweeps.specfile.node import Node, Path, dotted
 
 _MODE = Param(kind="text", default="min", choices=("min", "max"))
-"""Of ReduceLROnPlateau; in a sweep it follows from the objective's direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class Request:
     scheduler: str
     params: Mapping[str, Value]
     label: str
+    mode: Literal["min", "max"] = "min"
+    """Of ReduceLROnPlateau; in a sweep it follows from the objective's direction."""
 
 
 def read_requests(words: Sequence[str]) -> list[Request]:
@@ -48,7 +50,6 @@ def _request(name: str, settings: Sequence[str]) -> Request:
         row = scheduler_row(name)
     except ValueError as error:
         raise UserError(str(error)) from error
-    allowed = {**row.params, "mode": _MODE} if row.clock == "metric" else row.params
     raw: dict[str, Any] = {}
     for word in settings:
         key, equals, text = word.partition("=")
@@ -58,12 +59,21 @@ def _request(name: str, settings: Sequence[str]) -> Request:
             raise UserError(f"{name}: {key} is given twice; drop one")
         raw[key] = read_value(text)
     found: list[tuple[Path, str]] = []
-    places = Node(value=raw, found=found).fields(allowed, f"{name} argument")
-    values = {key: place.read(allowed[key]) for key, place in places.items()}
+    asked = raw.pop("mode", "min") if row.clock == "metric" else "min"
+    mode = Node(value=asked, path=("mode",), found=found).read(_MODE)
+    read = read_settings(Node(value=raw, found=found), name)
+    values: dict[str, Value] = {}
+    for key, domain in read.domains.items():
+        listed = () if isinstance(domain, Range) else tuple(values_of(domain))
+        if len(listed) == 1:
+            values[key] = listed[0]
+            continue
+        read.places[key].refuse("has several values; give one to preview it, and + before another scheduler")
     if found:
         raise UserError("\n".join(_said(name, path, message) for path, message in found))
-    given = {key: value for key, value in values.items() if value is not None}
-    return Request(scheduler=name, params=given, label=" ".join([name, *settings]))
+    return Request(
+        scheduler=name, params=values, label=" ".join([name, *settings]), mode="max" if mode == "max" else "min"
+    )
 
 
 def _said(name: str, path: Path, message: str) -> str:

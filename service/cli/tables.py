@@ -7,7 +7,7 @@ from rich.table import Table
 from service.cli.output import number
 from service.records import TrialRecord
 from sweeps.objective import Objective
-from sweeps.records import Pick
+from sweeps.records import Pick, Proposal, bare_names
 
 
 def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
@@ -20,7 +20,6 @@ def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
     table.add_column("with")
     table.add_column("note")
     for pick in picks:
-        params = ", ".join(f"{name.partition('.')[2]}={_short(value)}" for name, value in pick.params.items())
         table.add_row(
             pick.optimizer,
             pick.scheduler,
@@ -29,7 +28,7 @@ def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
             f"{pick.low:.1e}",
             f"{pick.high:.1e}",
             str(pick.tried),
-            params,
+            _params_text(pick),
             "; ".join(pick.notes),
         )
     return table
@@ -51,9 +50,14 @@ def trials_table(trials: Sequence[TrialRecord], objective: Objective) -> Table:
             trial.outcome.value if trial.outcome else "running",
             number(trial.value),
             str(trial.epochs),
-            ", ".join(f"{name.partition('.')[2]}={_short(value)}" for name, value in proposal.params.items()),
+            _params_text(proposal),
         )
     return table
+
+
+def _params_text(of: Pick | Proposal) -> str:
+    params = bare_names(of.params, of.optimizer, of.scheduler)
+    return ", ".join(f"{name}={_short(value)}" for name, value in params.items())
 
 
 def _short(value: object) -> str:

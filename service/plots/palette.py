@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-# Okabe and Ito, "Color Universal Design" (2008), less its yellow, which is lost on white; then Tol's "muted".
+# Okabe and Ito, "Color Universal Design" (2008), less its yellow, which is lost on white; then Tol's "muted"; the
+# last three lie farthest from all others, also as the colour-blind (deuteranopia) see them.
 _COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -18,6 +19,9 @@ _COLOURS = (
     "#555555",
     "#AA4499",
     "#117733",
+    "#0000FF",
+    "#AA55FF",
+    "#EE9988",
 )
 
 RANGE_TEST_COLOUR = "#7A7A7A"
@@ -40,6 +44,9 @@ _PREFERRED = {
     "ConstantLR": 11,
     "LambdaLR": 12,
     "MultiplicativeLR": 13,
+    "SequentialLR": 14,
+    "ChainedScheduler": 15,
+    "SWALR": 16,
 }
 
 

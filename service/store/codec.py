@@ -1,10 +1,12 @@
 """How series and nested values become bytes and JSON that every database takes, and come back the same."""
 
+import json
 import math
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 from sweeps.domains import Value
@@ -21,12 +23,53 @@ def pack(series: Iterable[float]) -> bytes:
     >>> unpack(pack([0.1, float("inf"), -0.0]))
     (0.1, inf, -0.0)
     """
-    return zlib.compress(_little_endian(array("d", series)).tobytes())
+    return zlib.compress(_to_bytes(series))
 
 
 def unpack(packed: bytes) -> tuple[float, ...]:
     """The series that `pack` was given."""
-    return tuple(_little_endian(array("d", zlib.decompress(packed))))
+    return _from_bytes(zlib.decompress(packed))
+
+
+def pack_named(series: Mapping[str, Sequence[float]]) -> bytes | None:
+    """Compresses series together: a line of JSON with the length of each by name, then all of them as `pack` has them.
+
+    None if there are none.
+
+    >>> unpack_named(pack_named({"momentum": [0.9, 0.85], "lr/head": [float("nan"), 0.1]}))
+    {'momentum': (0.9, 0.85), 'lr/head': (nan, 0.1)}
+    """
+    if not series:
+        return None
+    lengths = {name: len(values) for name, values in series.items()}
+    values = _to_bytes(value for each in series.values() for value in each)
+    return zlib.compress(json.dumps(lengths).encode() + b"\n" + values)
+
+
+def unpack_named(packed: bytes | None) -> dict[str, tuple[float, ...]]:
+    """The series that `pack_named` was given."""
+    if packed is None:
+        return {}
+    head, _, values = zlib.decompress(packed).partition(b"\n")
+    lengths: dict[str, int] = json.loads(head)
+    return dict(zip(lengths, split(_from_bytes(values), lengths.values()), strict=True))
+
+
+def split(values: tuple[float, ...], lengths: Iterable[int]) -> tuple[tuple[float, ...], ...]:
+    """Cuts a row of series apart.
+
+    >>> split((1.0, 2.0, 3.0), [2, 0, 1])
+    ((1.0, 2.0), (), (3.0,))
+    """
+    return tuple(values[start:end] for start, end in pairwise(accumulate(lengths, initial=0)))
+
+
+def _to_bytes(values: Iterable[float]) -> bytes:
+    return _little_endian(array("d", values)).tobytes()
+
+
+def _from_bytes(content: bytes) -> tuple[float, ...]:
+    return tuple(_little_endian(array("d", content)))
 
 
 def _little_endian(values: "array[float]") -> "array[float]":

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from service.store.codec import finite, pack, storable, to_json
+from service.store.codec import finite, pack, pack_named, storable, to_json
 from service.store.database import Database, upsert
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
 from sweeps.records import Ended, Pick, Proposal, RangeTest, Report, TaskInfo
@@ -102,6 +102,7 @@ class StoreRecorder:
                     "last_step": report.step,
                     "losses": pack(report.step_losses),
                     "lrs": pack(report.step_lrs),
+                    "more": pack_named(report.step_more),
                 },
                 keys=tuple(key),
             )

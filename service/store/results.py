@@ -2,12 +2,11 @@
 
 import math
 from collections import defaultdict
-from itertools import accumulate, pairwise
 
 from sqlalchemy import Select, func, select
 
 from service.records import Curve, ReportRecord, TrialRecord
-from service.store.codec import to_values, unpack
+from service.store.codec import split, to_values, unpack, unpack_named
 from service.store.database import Database
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, TrialRow
 from sweeps.errors import UserError
@@ -45,9 +44,7 @@ class Results(Database):
         series: defaultdict[int, list[float]] = defaultdict(list)
         with self.read() as session:
             for number, epoch, objective in session.execute(reports):
-                values = series[number]
-                values.extend([math.nan] * (epoch - 1 - len(values)))
-                values.append(math.nan if objective is None else objective)
+                _pad(series[number], epoch - 1).append(math.nan if objective is None else objective)
             return [
                 TrialResult(
                     proposal=_proposal(row),
@@ -84,22 +81,30 @@ class Results(Database):
             ]
 
     def curve(self, sweep_id: str, number: int) -> Curve:
-        """All steps of a trial; empty if it has recorded none."""
+        """All steps of a trial; empty if it has recorded none. A further series that an epoch lacks is NaN there."""
         chunks = (
-            select(CurveRow.last_step, CurveRow.losses, CurveRow.lrs)
+            select(CurveRow.last_step, CurveRow.losses, CurveRow.lrs, CurveRow.more)
             .where(CurveRow.sweep_id == sweep_id, CurveRow.number == number)
             .order_by(CurveRow.epoch)
         )
         steps: list[int] = []
         losses: list[float] = []
         lrs: list[float] = []
+        more: defaultdict[str, list[float]] = defaultdict(list)
         with self.read() as session:
-            for last_step, packed_losses, packed_lrs in session.execute(chunks):
+            for last_step, packed_losses, packed_lrs, packed_more in session.execute(chunks):
                 chunk = unpack(packed_losses)
+                for name, values in unpack_named(packed_more).items():
+                    _pad(more[name], len(steps)).extend(values)
                 steps.extend(range(last_step - len(chunk) + 1, last_step + 1))
                 losses.extend(chunk)
                 lrs.extend(unpack(packed_lrs))
-        return Curve(steps=tuple(steps), losses=tuple(losses), lrs=tuple(lrs))
+        return Curve(
+            steps=tuple(steps),
+            losses=tuple(losses),
+            lrs=tuple(lrs),
+            more={name: tuple(_pad(values, len(steps))) for name, values in more.items()},
+        )
 
     def range_tests(self, sweep_id: str) -> list[RangeTest]:
         """The range tests, by optimizer."""
@@ -115,7 +120,7 @@ class Results(Database):
                     reasons=tuple(row.reasons),
                     seeds=tuple(row.seeds),
                     lrs=unpack(row.lrs),
-                    losses=_split(unpack(row.losses), row.lengths),
+                    losses=split(unpack(row.losses), row.lengths),
                 )
                 for row in session.scalars(tests)
             ]
@@ -145,13 +150,10 @@ def _trials(sweep_id: str) -> Select[TrialRow]:
     return select(TrialRow).where(TrialRow.sweep_id == sweep_id).order_by(TrialRow.number)
 
 
-def _split(values: tuple[float, ...], lengths: list[int]) -> tuple[tuple[float, ...], ...]:
-    """Cuts a packed row of series apart.
-
-    >>> _split((1.0, 2.0, 3.0), [2, 0, 1])
-    ((1.0, 2.0), (), (3.0,))
-    """
-    return tuple(values[start:end] for start, end in pairwise(accumulate(lengths, initial=0)))
+def _pad(values: list[float], length: int) -> list[float]:
+    """Fills a series up to this length with NaN."""
+    values.extend([math.nan] * (length - len(values)))
+    return values
 
 
 def _outcome(row: TrialRow) -> Outcome | None:

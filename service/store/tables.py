@@ -143,6 +143,8 @@ class CurveRow(Base):
     last_step: Mapped[int] = mapped_column(BigInteger)
     losses: Mapped[bytes]
     lrs: Mapped[bytes]
+    more: Mapped[bytes | None]
+    """Further series by name, packed together; NULL where there is none."""
 
 
 class RangeTestRow(Base):

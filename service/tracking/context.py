@@ -8,6 +8,7 @@ from service.records import Status, SweepRecord
 from service.tracking.naming import budget_text
 from service.tracking.runs import Runs
 from service.tracking.writer import Writer
+from sweeps.groups import ParamGroup
 from sweeps.spec import SweepSpec
 
 
@@ -24,6 +25,11 @@ class Context:
     def colours(self) -> dict[str, str]:
         """The colour of each scheduler's runs."""
         return scheduler_colours(scheduler.name for scheduler in self.spec.schedulers)
+
+    @property
+    def groups(self) -> tuple[ParamGroup, ...]:
+        """The parameter groups that every trial has, beside the rest of its model."""
+        return tuple(each.group for each in self.spec.groups)
 
     @property
     def budget(self) -> str:

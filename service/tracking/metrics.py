@@ -8,6 +8,7 @@ from datetime import datetime
 from service.records import Curve, ReportRecord
 from service.tracking.naming import key_name
 from service.tracking.writer import Point
+from sweeps.groups import ParamGroup, group_names
 
 _STEP_POINTS = 200
 """Points of `train/loss_step` a trial: as many as a chart can show."""
@@ -24,33 +25,46 @@ def stride(steps: int, points: int = _STEP_POINTS) -> int:
     return max(1, math.ceil(steps / points))
 
 
-def epoch_points(report: ReportRecord) -> Iterator[Point]:
-    """The metrics after an epoch and the LR at its start, one line for each param group that has its own."""
+def epoch_points(report: ReportRecord, groups: Sequence[ParamGroup]) -> Iterator[Point]:
+    """The metrics after an epoch and the LR at its start, one line for each param group where there are several."""
     for name, value in report.metrics.items():
         yield Point(name=key_name(name), value=value, step=report.epoch, at=report.at)
-    for group, lr in enumerate(report.lrs):
-        name = "lr" if len(report.lrs) == 1 else f"lr/group_{group}"
+    names = group_names(groups, len(report.lrs))
+    for group, lr in zip(names, report.lrs, strict=True):
+        name = "lr" if len(names) == 1 else key_name(f"lr/{group}")
         yield Point(name=name, value=lr, step=report.epoch, at=report.at)
 
 
-def step_points(reports: Sequence[ReportRecord], curve: Curve, *, after: int, every: int) -> Iterator[Point]:
-    """The training loss of the epochs' steps, thinned: the first step and every `every`-th.
+def step_points(
+    reports: Sequence[ReportRecord], curve: Curve, groups: Sequence[ParamGroup], *, after: int, every: int
+) -> Iterator[Point]:
+    """The training loss of the epochs' steps, thinned: the first step and every `every`-th; a cycled momentum, too.
 
     `reports` are one trial's, in order; `after` is the step that the first of them began at. Which steps are
-    kept depends on the step alone, so that a line sent in other portions is the same line. The LR is among
+    kept depends on the step alone, so that a line sent in other portions is the same line. A group's LR is among
     them where it moves within an epoch: else `lr` says it all.
     """
+    lines = {"train/loss_step": curve.losses, **{_step_name(name): line for name, line in curve.more.items()}}
     for report in reports:
         low, high = bisect_right(curve.steps, after), bisect_right(curve.steps, report.step)
         after = report.step
-        lrs = curve.lrs[low:high]
-        moves = bool(lrs) and min(lrs) != max(lrs)
-        for place in range(low, high):
-            step = curve.steps[place]
-            if step == 1 or step % every == 0:
-                yield Point(name="train/loss_step", value=curve.losses[place], step=step, at=report.at)
-                if moves:
-                    yield Point(name="lr_step", value=curve.lrs[place], step=step, at=report.at)
+        names = group_names(groups, len(report.lrs))
+        first = "lr_step" if len(names) == 1 else _step_name(f"lr/{names[0]}")
+        kept = [place for place in range(low, high) if curve.steps[place] == 1 or curve.steps[place] % every == 0]
+        for name, line in {**lines, first: curve.lrs}.items():
+            if name.startswith("lr_step") and len(set(line[low:high])) < 2:
+                continue
+            for place in kept:
+                yield Point(name=name, value=line[place], step=curve.steps[place], at=report.at)
+
+
+def _step_name(series: str) -> str:
+    """What a series of steps is called in MLflow, where `lr/<group>` is a line of epochs.
+
+    >>> _step_name("lr/head"), _step_name("momentum")
+    ('lr_step/head', 'momentum')
+    """
+    return key_name(f"lr_step/{series.removeprefix('lr/')}" if series.startswith("lr/") else series)
 
 
 def diverged_at(report: ReportRecord) -> str | None:

@@ -7,7 +7,7 @@ from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.naming import value_text
 from sweeps.domains import Value
 from sweeps.objective import Objective
-from sweeps.records import Outcome, Pick, RangeTest
+from sweeps.records import Outcome, Pick, RangeTest, bare_names
 from sweeps.spec import SweepSpec
 
 RANGE_TESTS = "Range tests"
@@ -72,7 +72,7 @@ def _answer(sweep: SweepRecord, spec: SweepSpec, trials: Sequence[TrialRecord], 
 
 
 def _sentence(pick: Pick, spec: SweepSpec) -> str:
-    params = _params_text(pick.params)
+    params = _params_text(pick)
     return (
         f"**{pick.optimizer}** with **{pick.scheduler}**{f' ({params})' if params else ''}: "
         f"{spec.objective.metric} **{pick.value:.4g}**"
@@ -117,7 +117,7 @@ def _pick_table(picks: Sequence[Pick], spec: SweepSpec, link: Callable[[int], st
                 f"**{pick.initial_lr:.3g}**",
                 f"{pick.value:.4g}",
                 _span(pick),
-                _params_text(pick.params),
+                _params_text(pick),
                 trials,
                 str(pick.tried),
                 _cell("; ".join(note.partition(":")[0] for note in pick.notes)),
@@ -168,8 +168,9 @@ def range_test_note(test: RangeTest, picture: str) -> str:
     return f"{head}\n\n![{test.optimizer}]({picture})"
 
 
-def _params_text(params: Mapping[str, Value]) -> str:
-    return _cell(", ".join(f"{key.rpartition('.')[2]} {_short(value)}" for key, value in params.items()))
+def _params_text(pick: Pick) -> str:
+    params = bare_names(pick.params, pick.optimizer, pick.scheduler)
+    return _cell(", ".join(f"{key} {_short(value)}" for key, value in params.items()))
 
 
 def _short(value: Value) -> str:

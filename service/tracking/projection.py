@@ -71,7 +71,7 @@ class _View:
         self._store, self._id = store, sweep_id
         sweep = store.sweep(sweep_id)
         # Whether the task's file still lies where it did is of no account to what was trained with it.
-        spec = parse_spec(sweep.spec, check_task=lambda use: None)
+        spec = parse_spec(sweep.spec, check=lambda use, noun: None)
         client = open_client(home)
         runs = Runs(client, open_experiment(client, sweep.task, artifact_root(home)), sweep_id)
         self.writer = Writer(client)

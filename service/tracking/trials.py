@@ -62,10 +62,11 @@ class TrialRun:
             # A plain training function says only by its reports how long its epochs are.
             per_epoch = steps_per_epoch or max(1, reports[0].step // reports[0].epoch)
             self._every = stride(self._context.spec.budget.total_steps(per_epoch))
-        points = [point for report in reports for point in epoch_points(report)]
+        groups = self._context.groups
+        points = [point for report in reports for point in epoch_points(report, groups)]
         last = reports[-1].step
         if self._step == 0 or last // self._every > self._step // self._every:
-            points += step_points(reports, curve(), after=self._step, every=self._every)
+            points += step_points(reports, curve(), groups, after=self._step, every=self._every)
         self._context.writer.metrics(self.id, points)
         self._step = last
         if self._diverged is None and (sentence := next(filter(None, map(diverged_at, reports)), None)):

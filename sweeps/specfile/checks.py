@@ -1,43 +1,13 @@
 """What must hold between the sections of a spec: one function per rule, run on whatever sections could be read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from sweeps.catalogue import OPTIMIZERS
-from sweeps.domains import Domain, Fixed, Range, Value, contains, values_of
-from sweeps.records import Budget
-from sweeps.schedulers import SCHEDULERS
-from sweeps.spec import PrunerSpec, SamplerSpec, StartSpec, WorkersSpec
+from sweeps.catalogue import optimizer_row
+from sweeps.domains import Domain, Fixed, Range, contains, values_of
+from sweeps.specfile import timing
 from sweeps.specfile.domain import in_words
-from sweeps.specfile.menu import Entry, Menu
-from sweeps.specfile.node import Node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """The sections that the rules look at; None is one that could not be read, and no rule blames it again."""
-
-    root: Node
-    budget: Budget | None
-    optimizers: Menu
-    schedulers: Menu
-    sampler: SamplerSpec | None
-    pruner: PrunerSpec | None
-    has_range_test: bool
-    workers: WorkersSpec | None
-    starts: tuple[StartSpec, ...]
-    trials: int | None
-    grid_size: int | None
-    """Points of the grid, where the sampler is one that could be counted."""
-
-    @property
-    def epochs(self) -> int | None:
-        """The budget in epochs, where it is given in epochs."""
-        return self.budget.epochs if self.budget is not None else None
-
-    def samples_by(self, name: str) -> bool:
-        """True if that sampler is asked for."""
-        return self.sampler is not None and self.sampler.name == name
+from sweeps.specfile.draft import Draft
+from sweeps.specfile.entry import Entry
 
 
 def _lr_has_a_source(draft: Draft) -> None:
@@ -45,7 +15,7 @@ def _lr_has_a_source(draft: Draft) -> None:
         return
     for entry in draft.optimizers.entries:
         if "lr" not in entry.given:
-            entry.node.at("lr").refuse(
+            entry.at("lr").refuse(
                 "missing, and range_test is off: give lr, such as [0.01, 0.001, 0.0001] or {low: 1e-4, high: 1}, "
                 "or turn range_test on"
             )
@@ -56,18 +26,28 @@ def _nesterov_has_momentum(draft: Draft) -> None:
     nesterov = _domain(entry, "nesterov") if entry is not None else None
     if entry is None or nesterov is None or not contains(nesterov, True):
         return
-    place = entry.node.at("nesterov")
-    momentum, dampening = _domain(entry, "momentum"), _domain(entry, "dampening")
-    if momentum is not None and contains(momentum, 0.0):
-        source = "" if "momentum" in entry.given else " by default"
+    place = entry.at("nesterov")
+    if words := _zero_momentum(entry):
         place.refuse(
-            f"nesterov needs momentum above 0, and momentum may be 0 (it is {in_words(momentum)}{source}): "
+            f"nesterov needs momentum above 0, and momentum may be 0 (it is {words}): "
             "give momentum, such as [0.8, 0.9] or {low: 0.5, high: 0.99}, or drop nesterov"
         )
+    dampening = _domain(entry, "dampening")
     if dampening is not None and not _is_zero(dampening):
         place.refuse(
             f"nesterov needs dampening 0, and dampening is {in_words(dampening)}: drop dampening, or drop nesterov"
         )
+
+
+def _zero_momentum(entry: Entry) -> str:
+    """The domain, in words, by which SGD's momentum may be 0; empty if it may not."""
+    if "one_minus_momentum" in entry.given:
+        rest = entry.domains.get("one_minus_momentum")
+        return f"1 minus {in_words(rest)}" if rest is not None and contains(rest, 1.0) else ""
+    momentum = _domain(entry, "momentum")
+    if momentum is None or not contains(momentum, 0.0):
+        return ""
+    return in_words(momentum) + ("" if "momentum" in entry.given else " by default")
 
 
 def _is_zero(domain: Domain) -> bool:
@@ -78,48 +58,21 @@ def _domain(entry: Entry, key: str) -> Domain | None:
     """The domain of an optimizer's hyperparameter: given, else the row's, else torch's default; None if unreadable."""
     if key in entry.given:
         return entry.domains.get(key)
-    row = OPTIMIZERS[entry.name]
-    default = row.params[key].default
-    return row.space.get(key) or (Fixed(value=default) if default is not None else None)
-
-
-def _milestones_happen(draft: Draft) -> None:
-    if draft.epochs is None:
-        return
-    for entry in draft.schedulers.entries:
-        for key, param in SCHEDULERS[entry.name].params.items():
-            domain = entry.domains.get(key)
-            if param.kind != "milestones" or domain is None:
-                continue
-            place = entry.node.at(key)
-            for index, value in enumerate(values_of(domain)):
-                _refuse_late(place if isinstance(domain, Fixed) else place.at(index), value, draft.epochs)
-
-
-def _refuse_late(place: Node, milestones: Value, epochs: int) -> None:
-    assert isinstance(milestones, tuple)
-    late = [str(epoch) for epoch in milestones if epoch >= epochs]
-    if late:
-        subject = (
-            f"milestone {late[0]} never happens" if len(late) == 1 else f"milestones {', '.join(late)} never happen"
-        )
-        place.refuse(f"{subject} within {epochs} epochs; keep milestones below {epochs}, or raise budget.epochs")
+    default = optimizer_row(entry.name).params[key].default
+    return entry.unasked.get(key) or (Fixed(value=default) if default is not None else None)
 
 
 def _grid_is_finite(draft: Draft) -> None:
     if not draft.samples_by("grid"):
         return
     mend = "give a list, such as [0.01, 0.001, 0.0001], or one value"
-    for menu in (draft.optimizers, draft.schedulers):
-        for entry in menu.entries:
-            for key, domain in entry.domains.items():
-                if isinstance(domain, Range):
-                    entry.node.at(key).refuse(
-                        f"the grid sampler cannot list a range; {mend}, or choose another sampler"
-                    )
+    for entry in draft.entries:
+        for key, domain in entry.domains.items():
+            if isinstance(domain, Range):
+                entry.at(key).refuse(f"the grid sampler cannot list a range; {mend}, or choose another sampler")
     for entry in draft.optimizers.entries:
         if "lr" not in entry.given:
-            entry.node.at("lr").refuse(f"missing: the grid sampler needs its LRs; {mend}, or choose another sampler")
+            entry.at("lr").refuse(f"missing: the grid sampler needs its LRs; {mend}, or choose another sampler")
 
 
 def _cma_es_has_one_space(draft: Draft) -> None:
@@ -130,21 +83,14 @@ def _cma_es_has_one_space(draft: Draft) -> None:
         if menu.count > 1:
             place.refuse(f"cma-es needs exactly one {kind}, got {menu.count}; keep one, or choose tpe")
     if draft.optimizers.whole and draft.schedulers.whole:
-        ranges = sum(map(_ranges, (*draft.optimizers.entries, *draft.schedulers.entries)))
+        ranges = sum(isinstance(domain, Range) for entry in draft.entries for domain in entry.searched.values())
+        # An LR that is left to the range test is one.
+        ranges += sum("lr" not in entry.given for entry in draft.optimizers.entries)
         if ranges < 2:
             place.refuse(
                 f"cma-es needs at least two ranges {{low: ..., high: ...}} to search, got {ranges}; "
                 "give more, or choose tpe"
             )
-
-
-def _ranges(entry: Entry) -> int:
-    """The ranges of an entry; an LR that is left to the range test is one."""
-    domains = list(entry.domains.values())
-    if entry.name in OPTIMIZERS:
-        domains += [domain for key, domain in OPTIMIZERS[entry.name].space.items() if key not in entry.given]
-    left_to_range_test = entry.name in OPTIMIZERS and "lr" not in entry.given
-    return sum(isinstance(domain, Range) for domain in domains) + left_to_range_test
 
 
 def _window_feeds_workers(draft: Draft) -> None:
@@ -184,7 +130,7 @@ def _trials_fit(draft: Draft) -> None:
 RULES: tuple[Callable[[Draft], None], ...] = (
     _lr_has_a_source,
     _nesterov_has_momentum,
-    _milestones_happen,
+    *timing.RULES,
     _grid_is_finite,
     _cma_es_has_one_space,
     _window_feeds_workers,

@@ -1,6 +1,6 @@
 """How a hyperparameter's values are written: a scalar is fixed, a list is a choice, {low, high} is a range."""
 
-from sweeps.domains import Choice, Domain, Fixed, Range, Value
+from sweeps.domains import Choice, Domain, Fixed, Range, Value, values_of
 from sweeps.param import Param
 from sweeps.specfile.node import Node, shown
 
@@ -8,7 +8,7 @@ LR = Param(low=0, open_low=True)
 """What every learning rate must be."""
 
 _LISTS = frozenset({"pair", "milestones"})
-_NUMBERS = frozenset({"float", "int"})
+_NUMBERS = frozenset({"float", "int", "any"})
 _FLAG = Param(kind="bool")
 
 
@@ -56,7 +56,8 @@ def _range(node: Node, param: Param, always_log: bool) -> Range | None:
     for end in ("low", "high"):
         if end not in fields:
             node.at(end).refuse("missing: a range needs low and high")
-    low, high = (fields[end].read(param) if end in fields else None for end in ("low", "high"))
+    number = Param() if param.kind == "any" else param
+    low, high = (fields[end].read(number) if end in fields else None for end in ("low", "high"))
     log = fields["log"].read(_FLAG) if "log" in fields else False
     if always_log and log is False and "log" in fields:
         fields["log"].refuse("an LR range is always logarithmic; drop this key")
@@ -69,6 +70,16 @@ def _range(node: Node, param: Param, always_log: bool) -> Range | None:
         node.at("low").refuse(f"a logarithmic range needs low > 0, got {low:g}")
         return None
     return Range(low=low, high=high, log=always_log or bool(log), integer=param.kind == "int")
+
+
+def fits(domain: Domain, param: Param) -> bool:
+    """True if every value of the domain is one that the parameter takes.
+
+    >>> fits(Fixed(value=1e-8), Param(kind="pair")), fits(Range(low=0.5, high=0.9), Param(low=0, high=1))
+    (False, True)
+    """
+    ends = (domain.low, domain.high) if isinstance(domain, Range) else tuple(values_of(domain))
+    return all(param.accepts(value) for value in ends)
 
 
 def in_words(domain: Domain) -> str:

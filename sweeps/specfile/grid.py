@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from sweeps.catalogue import optimizer_space
-from sweeps.domains import Domains, Range, values_of
-from sweeps.spec import OptimizerSpec, SchedulerSpec
+from sweeps.domains import Domains, values_of
+from sweeps.space import hyperparameters
+from sweeps.spec import GroupSpec, OptimizerSpec, SchedulerSpec
 
 
-def grid_size(optimizers: Sequence[OptimizerSpec], schedulers: Sequence[SchedulerSpec]) -> int:
+def grid_size(
+    optimizers: Sequence[OptimizerSpec], schedulers: Sequence[SchedulerSpec], groups: Sequence[GroupSpec] = ()
+) -> int:
     """The points of the grid over every (optimizer, scheduler). Raises ValueError where a range was given, or no LR.
 
     Ranges that a row of the catalogue searches unasked cannot be listed: in a grid they stay at torch's default.
@@ -18,16 +20,13 @@ def grid_size(optimizers: Sequence[OptimizerSpec], schedulers: Sequence[Schedule
     >>> grid_size([OptimizerSpec(name="SGD", lr=lr), OptimizerSpec(name="AdamW", lr=lr)], [SchedulerSpec(name="none")])
     9
     """
-    return sum(_points(optimizer) for optimizer in optimizers) * sum(_size(each.params) for each in schedulers)
+    return sum(_points(optimizer, groups) for optimizer in optimizers) * sum(_size(each.params) for each in schedulers)
 
 
-def _points(optimizer: OptimizerSpec) -> int:
+def _points(optimizer: OptimizerSpec, groups: Sequence[GroupSpec]) -> int:
     if optimizer.lr is None:
         raise ValueError(f"a grid needs the LRs of {optimizer.name}")
-    space = optimizer_space(optimizer.name, optimizer.params)
-    unasked = {key for key, domain in space.items() if key not in optimizer.params and isinstance(domain, Range)}
-    listed = {key: domain for key, domain in space.items() if key not in unasked}
-    return _size({"lr": optimizer.lr, **listed})
+    return _size({"lr": optimizer.lr, **hyperparameters(optimizer, groups, listed=True)})
 
 
 def _size(domains: Domains) -> int:

@@ -1,7 +1,7 @@
 """A place in a spec: a value, its path in the file, and the one list that all mistakes go to."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -88,10 +88,12 @@ class Node:
             inner = self.value[step]
         return Node(value=inner, path=(*self.path, step), found=self.found)
 
-    def fields(self, allowed: Collection[str], kind: str = "key") -> dict[str, "Node"]:
-        """The places in a mapping, by name; names that are not allowed are refused."""
+    def fields(
+        self, allowed: Collection[str], kind: str = "key", refused: Mapping[str, str] | None = None
+    ) -> dict[str, "Node"]:
+        """The places in a mapping, by name; names that are not allowed are refused, some for a reason of their own."""
         if not isinstance(self.value, dict):
-            self.refuse(f"must be a mapping of {', '.join(allowed) or 'nothing'}, got {shown(self.value)}")
+            self.refuse(f"must be a mapping of {', '.join(allowed)}, got {shown(self.value)}")
             return {}
         good = {}
         for key in self.value:
@@ -99,10 +101,10 @@ class Node:
                 self.refuse(f"names must be text, got {shown(key)}: put it in quotes")
             elif key in allowed:
                 good[key] = self.at(key)
+            elif refused and key in refused:
+                self.at(key).refuse(refused[key])
             else:
-                self.at(key).refuse(
-                    unknown(kind, key, allowed) if allowed else f"unknown {kind} '{key}'; there are none"
-                )
+                self.at(key).refuse(unknown(kind, key, allowed))
         return good
 
     def items(self, such_as: str) -> list["Node"]:
@@ -134,6 +136,8 @@ def _typed(kind: Kind, value: object) -> object:
             return value
         case (_, int()) if abs(value) > _LARGEST:
             return None
+        case (_, str()) if not is_text(value):
+            return None
         case ("float", int()):
             return float(value)
         case ("int", float()) if value.is_integer() and abs(value) <= _LARGEST:
@@ -142,6 +146,8 @@ def _typed(kind: Kind, value: object) -> object:
             return tuple(_typed("float", item) for item in value)
         case ("milestones", list()):
             return tuple(_typed("int", item) for item in value)
+        case ("any" | "expression", list()):
+            return tuple(_typed(kind, item) for item in value)
     return value
 
 

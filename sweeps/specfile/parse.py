@@ -1,6 +1,6 @@
 """From a raw mapping to a validated sweep, or to all of its mistakes at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sweeps.errors import SpecError
@@ -16,9 +16,11 @@ from sweeps.spec import (
     WorkersSpec,
 )
 from sweeps.specfile import settings
-from sweeps.specfile.checks import RULES, Draft
+from sweeps.specfile.checks import RULES
+from sweeps.specfile.draft import Draft
 from sweeps.specfile.grid import grid_size
-from sweeps.specfile.menu import Menu, read_optimizers, read_schedulers
+from sweeps.specfile.groups import GroupEntry, read_groups
+from sweeps.specfile.menu import Check, Menu, read_optimizers, read_schedulers
 from sweeps.specfile.node import Node, in_file_order, is_none
 from sweeps.specfile.scalars import SEED, name_of, read_name, read_objective, read_seeds, read_task, read_timeout
 from sweeps.specfile.starts import read_starts
@@ -30,8 +32,8 @@ _NEEDED = {
     "optimizers": "[SGD, AdamW] or, with settings, [{SGD: {lr: [0.01, 0.001, 0.0001]}}]",
 }
 _KEYS = (
-    *("name", "task", "budget", "objective", "seeds", "optimizers", "schedulers", "sampler", "pruner"),
-    *("early_stopping", "trials", "seed", "workers", "timeout", "range_test", "starts"),
+    *("name", "task", "budget", "objective", "seeds", "optimizers", "schedulers", "groups", "sampler"),
+    *("pruner", "early_stopping", "trials", "seed", "workers", "timeout", "range_test", "starts"),
 )
 _NULL_MEANS_NONE = frozenset({"pruner", "early_stopping", "range_test"})
 
@@ -39,21 +41,21 @@ T = TypeVar("T")
 Default = TypeVar("Default")
 
 
-def parse_spec(raw: Mapping[str, Any], *, check_task: Callable[[str], str | None] = check_reference) -> SweepSpec:
+def parse_spec(raw: Mapping[str, Any], *, check: Check = check_reference) -> SweepSpec:
     """The sweep that a raw mapping asks for: plain JSON, as YAML, flags or HTTP gave it.
 
-    Raises SpecError with every mistake, in the order in which they stand in the file. `check_task` says what is
-    wrong with a task reference, or None.
+    Raises SpecError with every mistake, in the order in which they stand in the file. `check` says what is
+    wrong with a reference to the user's code and what it is for: "task", "optimizer" or "function"; or None.
     """
     root = Node(value=dict(raw) if isinstance(raw, Mapping) else raw)
-    spec = _read(root, check_task)
+    spec = _read(root, check)
     assert root.found or spec is not None, "whatever cannot be read is refused"
     if spec is None:
         raise SpecError(in_file_order(root.value, root.found))
     return spec
 
 
-def _read(root: Node, check_task: Callable[[str], str | None]) -> SweepSpec | None:
+def _read(root: Node, check: Check) -> SweepSpec | None:
     places = root.fields(_KEYS)
     if not isinstance(root.value, dict):
         return None
@@ -66,7 +68,7 @@ def _read(root: Node, check_task: Callable[[str], str | None]) -> SweepSpec | No
         return read(given[key]) if key in given else default
 
     def task_of(node: Node) -> TaskSpec | None:
-        return read_task(node, check_task)
+        return read_task(node, lambda use: check(use, "task"))
 
     def whole_of(node: Node) -> int | None:
         value = node.read(SEED if node.path == ("seed",) else settings.COUNT)
@@ -77,8 +79,11 @@ def _read(root: Node, check_task: Callable[[str], str | None]) -> SweepSpec | No
     budget = section("budget", settings.read_budget, None)
     objective = section("objective", read_objective, Objective())
     seeds = section("seeds", read_seeds, (0,))
-    optimizers = section("optimizers", read_optimizers, Menu(entries=(), count=0, whole=False))
-    schedulers = read_schedulers(root.at("schedulers"))
+    optimizers = section(
+        "optimizers", lambda node: read_optimizers(node, check), Menu(entries=(), count=0, whole=False)
+    )
+    schedulers = read_schedulers(root.at("schedulers"), check)
+    groups = section("groups", lambda node: read_groups(node, optimizers, check), ())
     sampler = section("sampler", settings.SAMPLER.read, SamplerSpec())
     pruner = section("pruner", settings.PRUNER.read, PrunerSpec())
     early_stopping = section("early_stopping", settings.EARLY_STOPPING.read, None)
@@ -87,14 +92,15 @@ def _read(root: Node, check_task: Callable[[str], str | None]) -> SweepSpec | No
     seed = section("seed", whole_of, 0)
     workers = section("workers", settings.read_workers, WorkersSpec())
     timeout = section("timeout", read_timeout, None)
-    starts = section("starts", lambda node: read_starts(node, optimizers, schedulers), ())
+    starts = section("starts", lambda node: read_starts(node, optimizers, schedulers, groups), ())
 
-    points = _points(optimizers, schedulers) if sampler is not None and sampler.name == "grid" else None
+    points = _points(optimizers, schedulers, groups) if sampler is not None and sampler.name == "grid" else None
     draft = Draft(
         root=root,
         budget=budget,
         optimizers=optimizers,
         schedulers=schedulers,
+        groups=groups,
         sampler=sampler,
         pruner=pruner,
         has_range_test="range_test" not in given or not is_none(given["range_test"].value),
@@ -116,6 +122,7 @@ def _read(root: Node, check_task: Callable[[str], str | None]) -> SweepSpec | No
         seeds=seeds,
         optimizers=_optimizers(optimizers),
         schedulers=_schedulers(schedulers),
+        groups=tuple(group.spec for group in groups),
         sampler=sampler,
         pruner=pruner,
         early_stopping=early_stopping,
@@ -143,11 +150,11 @@ def _schedulers(menu: Menu) -> tuple[SchedulerSpec, ...]:
     return tuple(SchedulerSpec(name=entry.name, params=entry.domains) for entry in menu.entries)
 
 
-def _points(optimizers: Menu, schedulers: Menu) -> int | None:
+def _points(optimizers: Menu, schedulers: Menu, groups: Sequence[GroupEntry]) -> int | None:
     """The size of the grid; None where it cannot be counted, which the rules refuse with the place."""
     if not (optimizers.whole and schedulers.whole):
         return None
     try:
-        return grid_size(_optimizers(optimizers), _schedulers(schedulers))
+        return grid_size(_optimizers(optimizers), _schedulers(schedulers), [group.spec for group in groups])
     except ValueError:
         return None

@@ -4,10 +4,11 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweeps.domains import Choice, Range
+from sweeps.pairs import Pair
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
 from sweeps.records import Budget, Outcome, Proposal, TrialResult
@@ -61,9 +62,9 @@ def simulated_spec(sampler: str, pruner: str, **given: object) -> SweepSpec:
     return a_spec(**{**defaults, **given})
 
 
-def a_proposer(spec: SweepSpec) -> OptunaProposer:
+def a_proposer(spec: SweepSpec, left_out: Collection[Pair] = ()) -> OptunaProposer:
     """The real proposer of a spec without range tests."""
-    space = search_space(spec, [], EPOCHS)
+    space = search_space(spec, [], EPOCHS, left_out)
     return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS)
 
 
@@ -158,14 +159,21 @@ class Simulation:
         return [trial for _, trial in sorted({**self.results, **unfinished}.items())]
 
 
-def simulate(spec: SweepSpec, *, workers: int = 1, pace: int = 0) -> Simulation:
+def simulate(spec: SweepSpec, *, workers: int = 1, pace: int = 0, left_out: Collection[Pair] = ()) -> Simulation:
     """A whole sweep on so many workers at a pace drawn from a seed."""
-    return Simulation(spec, a_proposer(spec), workers, random.Random(pace)).run()
+    return Simulation(spec, a_proposer(spec, left_out), workers, random.Random(pace)).run()
 
 
-def resume(spec: SweepSpec, history: Sequence[TrialResult], *, workers: int = 1, pace: int = 0) -> Simulation:
+def resume(
+    spec: SweepSpec,
+    history: Sequence[TrialResult],
+    *,
+    workers: int = 1,
+    pace: int = 0,
+    left_out: Collection[Pair] = (),
+) -> Simulation:
     """The rest of a sweep of which this much is remembered; unfinished trials go on where they were."""
-    simulation = Simulation(spec, a_proposer(spec), workers, random.Random(pace))
+    simulation = Simulation(spec, a_proposer(spec, left_out), workers, random.Random(pace))
     simulation.proposer.replay(history)
     simulation.proposals = [trial.proposal for trial in history]
     simulation.results = {trial.proposal.number: trial for trial in history if trial.outcome is not None}

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from sweeps.catalogue import (
     OPTIMIZERS,
@@ -26,25 +26,22 @@ from sweeps.catalogue import (
 )
 from sweeps.domains import Choice, Domain, Fixed, Range, Value, contains, values_of
 from sweeps.param import Param
-from workers.schedules import stock_arguments
+from sweeps.schedulers import WARM_UP
+from workers.scheduletable import stock_arguments
 
 SPEED = {"maximize", "foreach", "capturable", "differentiable", "fused"}
 """Torch's own switches of how an optimizer computes, not of what."""
-NOT_ASKED = {"optimizer", "last_epoch", "verbose"}
-"""What lrsweep itself says to every scheduler."""
-NOT_ASKED_OF = {
-    # It follows from the objective's direction.
-    "ReduceLROnPlateau": {"mode"},
-    # The trial's LR and its length.
-    "OneCycleLR": {"max_lr", "total_steps", "epochs", "steps_per_epoch"},
-    # The trial's LR; and a function, which YAML cannot hold.
-    "CyclicLR": {"max_lr", "scale_fn", "scale_mode"},
+NOT_A_SCHEDULER = {"LRScheduler": "the base class of the others"}
+"""What torch exports beside its schedulers, and why no row names it."""
+NESTED: dict[str, dict[str, Value]] = {
+    "SequentialLR": {"schedulers": ("LinearLR", "StepLR"), "milestones": (7,)},
+    "ChainedScheduler": {"schedulers": ("LinearLR", "StepLR")},
 }
-"""What lrsweep itself says to one, or no spec can write."""
 WITHOUT_DEFAULT = {"Adafactor": {"eps": (None, 1e-3)}}
 """Torch's defaults that no spec can write, so that the rows leave them to torch."""
 
 optimizers = pytest.mark.parametrize("row", OPTIMIZERS.values(), ids=lambda row: row.name)
+schedulers = pytest.mark.parametrize("row", SCHEDULERS.values(), ids=lambda row: row.name)
 real_schedulers = pytest.mark.parametrize(
     "row", [row for row in SCHEDULERS.values() if row.clock != "none"], ids=lambda row: row.name
 )
@@ -72,12 +69,15 @@ def an_optimizer() -> torch.optim.Optimizer:
     return torch.optim.SGD([nn.Parameter(torch.zeros(2))], lr=0.1)
 
 
-def made(row: OptimizerRow | SchedulerRow, params: dict[str, Value]) -> Any:
-    """The torch object that a row names; a scheduler gets what its row takes from a budget of 20 epochs."""
+def made(row: OptimizerRow | SchedulerRow, params: dict[str, Value], optimizer: Any = None) -> Any:
+    """The torch object that a row names; a scheduler of 20 ticks."""
     if isinstance(row, OptimizerRow):
         return torch_class(row.path)([nn.Parameter(torch.zeros(2, 2))], lr=row.default_lr, **params)
-    budget = {name: rule(20) for name, rule in row.from_budget.items()}
-    return torch_class(row.path)(an_optimizer(), **stock_arguments(row, {**budget, **params}, [0.1], 20, cycles=True))
+    optimizer = optimizer or an_optimizer()
+    keywords = stock_arguments(row, {**NESTED.get(row.name, {}), **params}, [0.1], 20, cycles=True)
+    if row.nests:
+        keywords["schedulers"] = [made(SCHEDULERS[name], {}, optimizer) for name in keywords["schedulers"]]
+    return torch_class(row.path)(optimizer=optimizer, **keywords)
 
 
 @optimizers
@@ -114,8 +114,29 @@ def edges(domain: Domain) -> tuple[Value, ...]:
 
 
 @real_schedulers
-def test_a_scheduler_takes_all_of_torchs_own_keyword_arguments(row: SchedulerRow) -> None:
-    assert set(row.params) == set(keywords(row.path)) - NOT_ASKED - NOT_ASKED_OF.get(row.name, set())
+def test_all_of_torchs_keyword_arguments_are_taken_or_refused_with_a_reason(row: SchedulerRow) -> None:
+    own = set(keywords(row.path))
+    assert set(row.params) == own - set(row.not_given)
+    assert set(row.not_given) - own <= {"last_epoch"}
+    assert all("; " in reason for reason in row.not_given.values())
+
+
+@schedulers
+def test_every_scheduler_may_have_a_warm_up_and_its_own_arguments_stay_its_own(row: SchedulerRow) -> None:
+    assert dict(row.searchable) == {**row.params, **WARM_UP}
+    assert not WARM_UP.keys() & row.params.keys()
+
+
+def test_what_torch_exports_is_a_row_or_left_out_for_a_reason() -> None:
+    exported = {f"torch.optim.lr_scheduler:{name}" for name in torch.optim.lr_scheduler.__all__}
+    exported |= {
+        f"torch.optim.swa_utils:{name}"
+        for name, found in vars(torch.optim.swa_utils).items()
+        if name in torch.optim.swa_utils.__all__ and isinstance(found, type) and issubclass(found, LRScheduler)
+    }
+    named = {row.path for row in SCHEDULERS.values() if row.clock != "none"}
+    assert named.isdisjoint(f"torch.optim.lr_scheduler:{name}" for name in NOT_A_SCHEDULER)
+    assert named | {f"torch.optim.lr_scheduler:{name}" for name in NOT_A_SCHEDULER} == exported
 
 
 @real_schedulers
@@ -135,9 +156,13 @@ def test_what_a_scheduler_takes_from_the_budget_is_all_that_it_needs(row: Schedu
     for name, value in taken.items():
         assert row.params[name].accepts(value), f"{name}={value!r}"
     required = {name for name, own in keywords(row.path).items() if own.default is inspect.Parameter.empty}
-    arguments = stock_arguments(row, taken, [0.1], epochs, cycles=True)
-    assert required <= {"optimizer", *arguments}
-    torch_class(row.path)(an_optimizer(), **arguments)
+    arguments = stock_arguments(row, {}, [0.1], epochs, cycles=True)
+    assert {name: arguments[name] for name in taken if name != "lr_lambda"} == {
+        name: value for name, value in taken.items() if name != "lr_lambda"
+    }
+    assert required - set(row.params if row.nests else ()) <= {"optimizer", *arguments}
+    if not row.nests:
+        torch_class(row.path)(an_optimizer(), **arguments)
 
 
 def test_a_schedule_from_the_budget_ends_inside_it() -> None:
@@ -155,6 +180,7 @@ def test_the_clock_of_each_scheduler_is_the_one_that_its_docs_step_it_by() -> No
     assert {name for name, row in SCHEDULERS.items() if row.clock == "none"} == {"none"}
     assert {name for name, row in SCHEDULERS.items() if row.clock == "metric"} == {"ReduceLROnPlateau"}
     assert {name for name, row in SCHEDULERS.items() if row.clock == "step"} == {"OneCycleLR", "CyclicLR"}
+    assert {name for name, row in SCHEDULERS.items() if row.nests} == {"SequentialLR", "ChainedScheduler"}
 
 
 def numbers(param: Param) -> st.SearchStrategy[float]:
@@ -179,9 +205,12 @@ def accepted(param: Param) -> st.SearchStrategy[Value]:
                 return st.tuples(numbers(below), numbers(replace(above, open_low=True)))
             return st.tuples(*[numbers(param)] * param.length)
         case "expression":
-            return st.sampled_from(["0.5", "0.9 ** epoch", "cosine_decay(1, epoch, 20)"])
+            one = st.sampled_from(["0.5", "0.9 ** epoch", "cosine_decay(1, epoch, 20)", "math:exp"])
+            return one | st.tuples(one)
         case "milestones":
             return st.sets(st.integers(1, 500), min_size=1, max_size=5).map(lambda found: tuple(sorted(found)))
+        case "schedulers":
+            return st.just(("ConstantLR", "ExponentialLR"))
         case _:
             return numbers(param)
 
@@ -192,6 +221,11 @@ def accepted(param: Param) -> st.SearchStrategy[Value]:
 def test_torch_takes_what_a_parameter_accepts(row: Any, name: str, data: st.DataObject) -> None:
     value = data.draw(accepted(row.params[name]))
     assert row.params[name].accepts(value)
+    if row.name == "SequentialLR" and isinstance(value, tuple):
+        # It must have one milestone fewer than schedulers.
+        value = value[:1] if name == "milestones" else value
+    if row.name == "OneCycleLR" and name == "total_steps":
+        value = max(20, int(value))
     works(made(row, {name: value, **({"momentum": 0.9} if name == "nesterov" else {})}))
 
 
@@ -230,6 +264,10 @@ def test_a_parameter_accepts_no_value_beyond_its_bounds_and_none_of_another_kind
         beyond += [(param.around, 2.0), (0.5, param.around)] if param.around is not None else []
     if param.kind == "milestones":
         beyond += [(), (0, 2), (2, 2), (3, 2), (1.5, 2), 4]
+    if param.kind == "expression":
+        beyond += [(), ("0.5", "much"), ("0.5", 0.5), 0.5, "module.function", "my/own.txt:warm", ":warm", "a b:c"]
+    if param.kind == "schedulers":
+        beyond += [(), "StepLR", ("StepLR", 3)]
     assert [value for value in beyond if param.accepts(value)] == []
 
 
@@ -256,6 +294,10 @@ def test_a_parameter_accepts_no_value_beyond_its_bounds_and_none_of_another_kind
         ("Muon", {"adjust_lr_fn": "adamw"}),
         ("ConstantLR", {"factor": 1.1}),
         ("ConstantLR", {"factor": -0.1}),
+        ("SWALR", {"anneal_epochs": -1}),
+        ("SWALR", {"anneal_strategy": "cosine"}),
+        ("SequentialLR", {"schedulers": ()}),
+        ("ChainedScheduler", {"schedulers": ()}),
         ("LinearLR", {"start_factor": 0.0}),
         ("LinearLR", {"end_factor": 1.1}),
         ("CosineAnnealingWarmRestarts", {"T_0": 0}),
@@ -281,6 +323,8 @@ def test_what_torch_refuses_is_refused_before(name: str, bad: dict[str, Value]) 
         (Param(kind="pair", length=3), "three numbers"),
         (Param(kind="pair", around=1.0), "two numbers, the first below 1 and the second above"),
         (Param(kind="any"), "a number, true or false, text, or a list of numbers"),
+        (Param(kind="milestones"), "a list of whole numbers from 1, each greater than the one before"),
+        (Param(kind="schedulers"), "a list of schedulers, each a name or {name: arguments}"),
         (Param(kind="bool"), "true or false"),
         (Param(kind="text", choices=("rel", "abs")), "one of: rel, abs"),
     ],
@@ -305,6 +349,43 @@ def test_what_the_user_gives_stands_over_what_a_row_searches_unasked() -> None:
         "gamma": Fixed(value=0.5),
     }
     assert scheduler_space("none", {}, epochs=30) == {}
+
+
+NESTED_PARTS: dict[str, Domain] = {
+    "schedulers": Fixed(value=("ConstantLR", "CosineAnnealingLR", "StepLR")),
+    "milestones": Fixed(value=(5, 20)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "unasked"),
+    [
+        ("CosineAnnealingLR", {"warmup": Fixed(value=5)}, {"T_max": 25}),
+        ("CosineAnnealingLR", {"warmup": Fixed(value=4.5)}, {"T_max": 26}),
+        ("CosineAnnealingLR", {"warmup": Fixed(value=40)}, {"T_max": 1}),
+        ("CosineAnnealingLR", {"warmup": Range(low=1, high=5)}, {}),
+        ("CosineAnnealingLR", {"warmup_factor": Range(low=0.01, high=0.1)}, {"T_max": 30}),
+        ("SequentialLR", NESTED_PARTS, {"1.T_max": 15, "2.step_size": 3}),
+        (
+            "SequentialLR",
+            {**NESTED_PARTS, "warmup": Fixed(value=1), "1.T_max": Choice(values=(3, 4))},
+            {"2.step_size": 3},
+        ),
+        ("SequentialLR", {**NESTED_PARTS, "milestones": Choice(values=((5, 20), (5, 25)))}, {}),
+        ("SequentialLR", {**NESTED_PARTS, "schedulers": Fixed(value=("StepLR", "StepLR", "OneCycleLR"))}, {}),
+        (
+            "ChainedScheduler",
+            {"schedulers": Fixed(value=("StepLR", "CosineAnnealingLR"))},
+            {"0.step_size": 10, "1.T_max": 30},
+        ),
+        ("OneCycleLR", {}, {}),
+    ],
+)
+def test_what_is_not_given_follows_from_the_epochs_that_a_scheduler_has(
+    name: str, given: dict[str, Domain], unasked: dict[str, Value]
+) -> None:
+    ours = {key: Fixed(value=value) for key, value in unasked.items()}
+    assert scheduler_space(name, given, epochs=30) == {**ours, **given}
 
 
 @pytest.mark.parametrize(

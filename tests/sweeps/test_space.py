@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from sweeps.catalogue import OPTIMIZERS
+from sweeps.catalogue import OPTIMIZERS, optimizer_row
 from sweeps.domains import Choice, Fixed, Range
+from sweeps.groups import ParamGroup
 from sweeps.jobs import range_test_jobs, range_tested, trial_job
+from sweeps.param import Param
 from sweeps.records import Budget, Proposal, Ramp
-from sweeps.space import SearchSpace, representative, search_space, starting_points
-from sweeps.spec import OptimizerSpec, PrunerSpec, RangeTestSpec, SamplerSpec, SchedulerSpec, StartSpec
+from sweeps.space import SearchSpace, hyperparameters, representative, search_space, starting_points
+from sweeps.spec import GroupSpec, OptimizerSpec, PrunerSpec, RangeTestSpec, SamplerSpec, SchedulerSpec, StartSpec
 from tests.doubles import a_range_test, a_spec
 
 FOLK = Choice(values=(0.01, 0.001, 0.0001))
@@ -46,6 +48,50 @@ def test_everybody_has_their_own_parameters_only() -> None:
         "SGD.nesterov",
         "StepLR.step_size",
     }
+
+
+GROUPS = (
+    GroupSpec(
+        group=ParamGroup(name="head", patterns=("fc.*",)),
+        params={"lr_multiplier": Range(low=1, high=100, log=True), "momentum": Choice(values=(0.5, 0.9))},
+    ),
+    GroupSpec(group=ParamGroup(name="low", patterns=("features.*",)), params={"lr_multiplier": Fixed(value=0.1)}),
+)
+
+
+def test_optimizers_search_those_settings_of_groups_that_they_have() -> None:
+    spec = a_spec(groups=GROUPS)
+    space = search_space(spec, [], epochs=12)
+    assert set(space.optimizers["AdamW"]) == {"lr", "weight_decay", "head.lr_multiplier", "low.lr_multiplier"}
+    assert set(space.optimizers["SGD"]) == {
+        "lr",
+        "momentum",
+        "head.lr_multiplier",
+        "head.momentum",
+        "low.lr_multiplier",
+    }
+    assert space.flat()["SGD.head.lr_multiplier"] == Range(low=1, high=100, log=True)
+
+
+def test_a_class_by_path_searches_every_setting_of_groups() -> None:
+    lion = OptimizerSpec(name="mine:Lion")
+    assert set(hyperparameters(lion, GROUPS)) == {"head.lr_multiplier", "head.momentum", "low.lr_multiplier"}
+
+
+def test_range_tests_and_starting_points_have_one_value_of_each_group() -> None:
+    spec = a_spec(groups=GROUPS, optimizers=(OptimizerSpec(name="SGD"),), range_test=RangeTestSpec(seeds=1))
+    (job,) = range_test_jobs(spec, spec.optimizers[0])
+    expected = {"momentum": 0.9, "head.lr_multiplier": 1.0, "head.momentum": 0.5, "low.lr_multiplier": 0.1}
+    assert job.optimizer_params == expected
+    assert job.groups == tuple(each.group for each in GROUPS)
+    tests = [a_range_test("SGD", 0.1)]
+    point = starting_points(spec, search_space(spec, tests, epochs=12), tests)[0]
+    assert {key.removeprefix("SGD."): value for key, value in point.items() if "." in key} == {"lr": 0.1, **expected}
+
+
+def test_what_is_given_under_another_name_is_not_searched_twice() -> None:
+    given = {"one_minus_momentum": Fixed(value=0.1)}
+    assert set(hyperparameters(OptimizerSpec(name="SGD", params=given), ())) == {"one_minus_momentum"}
 
 
 def test_a_grid_is_the_product_of_all_values_of_every_pair() -> None:
@@ -132,12 +178,18 @@ def test_pairs_fill_at_most_half_of_the_trials_and_the_users_points_are_all_kept
         ("AdamW", {"weight_decay": Range(low=0.1, high=0.4)}, 0.25),
         ("AdamW", {"weight_decay": Range(low=1e-4, high=1e-3 / 10 * 4, log=True)}, 2e-4),
         ("ASGD", {"t0": Range(low=2, high=7, integer=True)}, 4),
+        ("Adam", {"one_minus_beta1": Range(low=0.01, high=0.3, log=True)}, 0.1),
+        ("Adam", {"beta2": Range(low=0.9, high=0.99)}, 0.945),
+        ("mine:Lion", {"decay": Range(low=0, high=1)}, 0.5),
+        ("SGD", {"head.lr_multiplier": Range(low=4, high=100, log=True)}, 20),
+        ("SGD", {"head.momentum": Range(low=0, high=0.9)}, 0.0),
     ],
 )
 def test_a_range_test_uses_one_value_of_each_domain(optimizer: str, domain: dict[str, Any], value: float) -> None:
     ((name, found),) = representative(domain, optimizer).items()
     assert found == pytest.approx(value)
-    assert OPTIMIZERS[optimizer].params[name].accepts(found)
+    params = {**optimizer_row(optimizer).searchable, "lr_multiplier": Param(low=0), "decay": Param()}
+    assert params[name.rpartition(".")[2]].accepts(found)
 
 
 def test_an_optimizer_is_range_tested_unless_its_lrs_are_listed() -> None:

@@ -73,7 +73,7 @@ def test_good_references(use: str) -> None:
         ("", "unknown task ''; choose one of"),
         ("tasks/my_task.py", "names no attribute; write 'tasks/my_task.py:MyTask'"),
         ("shop.tasks", "names no attribute; write 'shop.tasks:MyTask'"),
-        (":MyTask", "bad task reference ':MyTask'; a task is a built-in name, 'module:attribute' or"),
+        (":MyTask", "bad task reference ':MyTask'; give a built-in name, 'module:attribute' or"),
         ("shop:", "bad task reference 'shop:'"),
         ("shop:My Task", "bad task reference 'shop:My Task'"),
         ("shop..tasks:MyTask", "'shop..tasks' is no module name"),

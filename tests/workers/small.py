@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Report, Started, Stop
+from workers.cohort import Cohort
+from workers.driver import Training
 from workers.lane import PreparedTask
-from workers.training import Training
 
 CPU = torch.device("cpu")
 EXAMPLES, VALIDATION = 22, 9
@@ -93,9 +94,24 @@ class Heard:
     def said(self) -> list[tuple[Any, ...]]:
         """All that must be the same in two runs of the same job; the clock's time is not."""
         return [
-            (each.epoch, each.step, dict(each.metrics), each.lrs, each.step_losses, each.step_lrs)
+            (each.epoch, each.step, dict(each.metrics), each.lrs, each.step_losses, each.step_lrs, dict(each.step_more))
             for each in self.reports
         ]
+
+
+def train(prepared: PreparedTask, job: Job, *, fused: bool = False) -> Training:
+    """Trains one job as the only lane of a cohort."""
+    cohort = Cohort(prepared, fused=fused)
+    cohort.join([job])
+    [said] = cohort.admit()
+    while not isinstance(said, Ended):
+        if isinstance(said, Started):
+            yield said
+            [said] = cohort.train_epoch()
+            continue
+        assert isinstance(said, Report)
+        [said] = cohort.hear({job.key: (yield said)}) or cohort.train_epoch()
+    return said
 
 
 def hear(training: Training, word: Callable[[Report], Stop | None] = lambda report: None) -> Heard:

@@ -15,11 +15,10 @@ from sweeps.errors import TaskError
 from sweeps.objective import EarlyStopping, Objective
 from sweeps.rangetest import ramp_lrs
 from sweeps.records import Budget, Ended, Event, Job, Outcome, Ramp, Report, Stop
-from tests.workers.small import CPU, Heard, Regression, a_job, hear, prepared, stop_at
+from tests.workers.small import CPU, Heard, Regression, a_job, hear, prepared, stop_at, train
 from tests.workers.test_training import SCHEDULER_PARAMS
 from workers.driver import drive
 from workers.seeding import data_order
-from workers.training import train
 from workers.trial import StopTrial, Trial, train_function
 
 TASK = Regression()

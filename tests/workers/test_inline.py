@@ -7,21 +7,22 @@ import pytest
 import torch
 
 from sweeps.errors import TaskError, UserError
-from sweeps.records import Budget, Ended, Event, Job, Outcome, Report, Started, Stop
-from tests.workers.small import Regression, a_job, hear, prepared
+from sweeps.records import Budget, Ended, Event, Job, LanePlan, Outcome, Report, Started, Stop
+from tests.workers.small import Regression, a_job, hear, prepared, train
 from tests.workers.test_function_trial import own_loop
 from workers.inline import InlineRunner
-from workers.training import train
 
 
 def runner_for(task: Any = None) -> InlineRunner:
-    return InlineRunner(lambda: task or Regression())
+    runner = InlineRunner(lambda: task or Regression())
+    runner.open(LanePlan())
+    return runner
 
 
 def listen(runner: InlineRunner, word: Callable[[Event], None] = lambda event: None) -> list[Event]:
     """All events until no job is left; `word` is said after each."""
     heard: list[Event] = []
-    while not runner.has_room():
+    while not runner.room():
         for event in runner.events(0.0):
             heard.append(event)
             word(event)
@@ -29,7 +30,7 @@ def listen(runner: InlineRunner, word: Callable[[Event], None] = lambda event: N
 
 
 def run(runner: InlineRunner, job: Job) -> list[Event]:
-    runner.submit(job)
+    runner.submit([job])
     return listen(runner)
 
 
@@ -42,9 +43,9 @@ def test_jobs_run_one_after_another_and_say_what_they_would_say_alone() -> None:
     runner = runner_for()
     for seed in (1, 2, 1):
         job = a_job(key=f"trial {seed}", seed=seed)
-        assert runner.has_room()
-        runner.submit(job)
-        assert not runner.has_room()
+        assert runner.room()
+        runner.submit([job])
+        assert not runner.room()
         started, *middle, ended = listen(runner)
         assert started == Started(key=job.key)
         assert ended == Ended(key=job.key, outcome=Outcome.COMPLETE)
@@ -52,7 +53,7 @@ def test_jobs_run_one_after_another_and_say_what_they_would_say_alone() -> None:
         assert [event.step_losses for event in middle if isinstance(event, Report)] == [
             report.step_losses for report in alone
         ]
-    assert runner.has_room()
+    assert runner.room()
 
 
 def test_without_a_job_nothing_happens() -> None:
@@ -77,7 +78,7 @@ def test_a_stop_that_follows_a_report_ends_the_job_there(task: Any, epoch: int, 
         if isinstance(event, Report) and event.epoch == epoch:
             runner.stop(event.key, reason)
 
-    runner.submit(a_job(rungs=(1, 2)))
+    runner.submit([a_job(rungs=(1, 2))])
     heard = listen(runner, word)
     assert heard[-1] == ended
     assert sum(isinstance(event, Report) for event in heard) == epoch
@@ -85,14 +86,14 @@ def test_a_stop_that_follows_a_report_ends_the_job_there(task: Any, epoch: int, 
 
 def test_a_word_to_go_on_at_a_rung_lets_it_train_on() -> None:
     runner = runner_for()
-    runner.submit(a_job(rungs=(1, 2)))
+    runner.submit([a_job(rungs=(1, 2))])
     heard = listen(runner, lambda event: runner.go_on(event.key))
     assert heard[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
 
 
 def test_a_stop_before_the_first_epoch_ends_the_job_after_it() -> None:
     runner = runner_for()
-    runner.submit(a_job())
+    runner.submit([a_job()])
     runner.stop("trial 0", Stop.CANCELLED)
     runner.stop("trial 0", Stop.PRUNED)
     assert [type(event) for event in listen(runner)] == [Started, Report, Ended]
@@ -100,7 +101,7 @@ def test_a_stop_before_the_first_epoch_ends_the_job_after_it() -> None:
 
 def test_the_first_reason_to_stop_counts_and_is_forgotten_with_its_job() -> None:
     runner = runner_for()
-    runner.submit(a_job())
+    runner.submit([a_job()])
     runner.stop("trial 0", Stop.INTERRUPTED)
     runner.stop("trial 0", Stop.PRUNED)
     assert ending(listen(runner)).interrupted

@@ -19,15 +19,13 @@ from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Outcome, Ramp, Stop
 from sweeps.space import representative
 from tests.workers.plain import stock_batch_size, stock_optimizers, stock_step
-from tests.workers.small import CPU, EXAMPLES, Regression, SparseBag, a_job, hear, prepared, stop_at
-from workers import training
+from tests.workers.small import CPU, EXAMPLES, Regression, SparseBag, a_job, hear, prepared, stop_at, train
+from workers import cohort
 from workers.driver import drive
 from workers.lane import Lane
-from workers.optimizers import build_optimizer, needs_closure
-from workers.schedules import build_schedule
+from workers.optimizers import build_optimizer, group_lrs, needs_closure
 from workers.seeding import data_order, seed_epoch
 from workers.together import Together
-from workers.training import train
 
 COMPLETE = Ended(key="trial 0", outcome=Outcome.COMPLETE)
 EXCLUDED = {"Optimizer": "the base class"}
@@ -179,6 +177,17 @@ def test_rprop_trains_on_all_of_the_data_at_once() -> None:
     assert Lane(prepared(), a_trial("SGD")).train_epoch().examples == (8, 8, 6)
 
 
+def test_rprop_takes_all_of_a_dataset_at_once_too() -> None:
+    class Mapped(Regression):
+        def data(self) -> Any:
+            train, val = super().data()
+            return torch.utils.data.TensorDataset(*train), val
+
+    heard = hear(train(prepared(Mapped()), a_trial("Rprop")))
+    assert heard.steps == pytest.approx(plain_loop(a_trial("Rprop")), rel=1e-6)
+    assert len(heard.steps) == 3
+
+
 def test_rprop_is_refused_where_the_data_cannot_be_one_batch() -> None:
     class Streamed(Regression):
         def data(self) -> Any:
@@ -229,7 +238,9 @@ def test_muon_takes_hidden_matrices_and_adamw_the_rest() -> None:
 
 
 def test_a_model_of_matrices_alone_needs_no_adamw_and_one_without_any_cannot_have_muon() -> None:
-    assert type(build_optimizer("Muon", nn.Linear(3, 2, bias=False), 0.1, {})) is torch.optim.Muon
+    together = build_optimizer("Muon", nn.Linear(3, 2, bias=False), 0.1, {})
+    assert isinstance(together, Together)
+    assert [type(part) for part in together.parts.values()] == [torch.optim.Muon]
     with pytest.raises(TaskError, match="Muon trains 2-D weights that are no embeddings, and the model has none"):
         build_optimizer("Muon", nn.Embedding(3, 2), 0.1, {})
 
@@ -245,6 +256,7 @@ def test_a_group_that_joins_later_is_dealt_out_and_survives_a_checkpoint() -> No
     model, optimizer = made()
     assert [group["lr"] for group in optimizer.param_groups] == [0.02, 0.02, 0.2, 0.2]
     assert ["betas" in group for group in optimizer.param_groups] == [False, True, False, True]
+    assert [group["lane_group"] for group in optimizer.param_groups] == [0, 0, 1, 1]
     model.head(model.hidden(torch.ones(3, 4))).sum().backward()
     before = model.head.weight.clone()
     optimizer.step()
@@ -258,11 +270,33 @@ def test_a_group_that_joins_later_is_dealt_out_and_survives_a_checkpoint() -> No
     assert all(p.grad is None for p in model.parameters())
 
 
+@pytest.mark.parametrize("optimizer", ["Muon", "SGD", "torch.optim:SGD"])
+def test_param_groups_as_torch_takes_them_keep_what_they_say(optimizer: str) -> None:
+    model = Words()
+    groups = [
+        {"params": model.head.parameters(), "lr": 0.3, "weight_decay": 0.5},
+        {"params": model.hidden.parameters()},
+        {"params": model.conv.bias},
+    ]
+    made = build_optimizer(optimizer, groups, 0.1, {"momentum": 0.5})
+    said = {(group["lane_group"], group["lr"]) for group in made.param_groups}
+    assert said == {(0, 0.3), (1, 0.1), (2, 0.1)}
+    assert {group["weight_decay"] for group in made.param_groups if group["lane_group"] == 0} == {0.5}
+    assert group_lrs(made) == (0.3, 0.1, 0.1)
+    assert {group["momentum"] for group in made.param_groups if "momentum" in group} == {0.5}
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Muon"])
+def test_a_model_without_parameters_is_refused(optimizer: str) -> None:
+    with pytest.raises(TaskError, match="the model has no parameters to train"):
+        build_optimizer(optimizer, nn.Tanh(), 0.1, {})
+
+
 @pytest.mark.parametrize(("scheduler", "params"), [("OneCycleLR", {}), ("CyclicLR", {"step_size_up": 3})])
 def test_a_schedule_moves_both_of_muons_groups_alike(scheduler: str, params: dict[str, Value]) -> None:
     job = a_trial("Muon", scheduler=scheduler, scheduler_params=params)
     lane = Lane(prepared(), job)
-    schedule = build_schedule(job, lane.optimizer, 3)
+    schedule = lane.schedule
     seen = set()
     for step in range(9):
         schedule.set(epoch=step // 3, step=step)
@@ -439,7 +473,7 @@ def test_without_validation_data_a_checkpoint_changes_nothing(tmp_path: Path, mo
         def data(self) -> Any:
             return super().data()[0], None
 
-    monkeypatch.setattr(training, "_SAVE_EVERY", -1.0)
+    monkeypatch.setattr(cohort, "_SAVE_EVERY", -1.0)
     given: dict[str, Any] = {"initial_lr": 0.1, "objective": Objective(metric="train/loss")}
     whole = hear(train(prepared(Blind()), a_trial("mypkg_of_tests:Averaging", **given)))
     kept = hear(train(prepared(Blind()), a_trial("mypkg_of_tests:Averaging", checkpoint=str(tmp_path / "t"), **given)))

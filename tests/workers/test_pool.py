@@ -11,8 +11,9 @@ import pytest
 
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.objective import Objective
-from sweeps.records import Budget, Ended, Event, Job, Lost, Outcome, Report, Started, Stop
+from sweeps.records import Budget, Ended, Event, Job, LanePlan, Lost, Outcome, Report, Started, Stop
 from workers.loading import load_task
+from workers.provided import load_provided
 
 pytestmark = [
     pytest.mark.ray,
@@ -58,10 +59,18 @@ def pools(ray_address: str) -> Iterator[Callable[..., Any]]:
 
     made = []
 
-    def make(task: Any, *, modules: tuple[str, ...] = (), count: int = 1, cpus: float = 1.0, gpus: float = 0.0) -> Any:
+    def make(
+        task: Any,
+        *,
+        provided: dict[str, Any] | None = None,
+        modules: tuple[str, ...] = (),
+        count: int = 1,
+        cpus: float = 1.0,
+        gpus: float = 0.0,
+    ) -> Any:
         resources = Resources(count=count, cpus=cpus, gpus=gpus, threads=1)
         by_value = [sys.modules[name] for name in modules]
-        made.append(RayPool(lambda: task, resources, address=ray_address, by_value=by_value))
+        made.append(RayPool(lambda: task, resources, address=ray_address, provided=provided, by_value=by_value))
         return made[-1]
 
     yield make
@@ -80,6 +89,12 @@ def users_task(tmp_path: Path) -> Callable[..., Any]:
 def job(key: str = "trial 0", epochs: int = 3, **fields: Any) -> Job:
     defaults: dict[str, Any] = {"optimizer": "SGD", "scheduler": "none", "initial_lr": 0.1}
     return Job(key=key, budget=Budget(epochs=epochs), objective=Objective(), **defaults | fields)
+
+
+def start(pool: Any, each: Job) -> None:
+    if not pool.room():
+        pool.open(LanePlan())
+    pool.submit([each])
 
 
 def events_until(pool: Any, over: Callable[[Event], bool], seconds: float = 60) -> list[Event]:
@@ -102,10 +117,53 @@ def test_user_code_reaches_workers_that_cannot_import_it(pools: Any, users_task:
     assert set(loaded.local_modules) == {"helpers", "task"}
     pool = pools(loaded.task, modules=loaded.local_modules)
     assert pool.probe().metrics == ("train/loss", "val/loss")
-    pool.submit(job())
+    start(pool, job())
     found = events_until(pool, has_ended)
     assert [type(event) for event in found] == [Started, Report, Report, Report, Ended]
     assert found[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
+
+
+OWN = """
+import math
+import torch
+from sizes import HALF
+
+class Halved(torch.optim.SGD):
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad.mul_(HALF)
+        return super().step(closure)
+
+def falls(epoch):
+    return HALF ** epoch
+"""
+
+
+def test_an_optimizer_and_a_schedule_by_path_reach_workers_that_cannot_import_them(
+    pools: Any, users_task: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "sizes.py").write_text("HALF = 0.5\n")
+    loaded = users_task()
+    optimizer, function = f"{tmp_path}/own.py:Halved", f"{tmp_path}/own.py:falls"
+    found = load_provided({optimizer: "optimizer", function: "function"})
+    assert {"helpers", "own", "sizes"} < set(found.local_modules)
+    pool = pools(loaded.task, provided=dict(found.objects), modules=found.local_modules)
+    jobs = [
+        job(optimizer=optimizer, scheduler="LambdaLR", scheduler_params={"lr_lambda": function}),
+        job(initial_lr=0.05, scheduler="LambdaLR", scheduler_params={"lr_lambda": "0.5 ** epoch"}),
+    ]
+    reports = []
+    for each in jobs:
+        start(pool, each)
+        events = events_until(pool, has_ended)
+        assert events[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
+        reports.append([event for event in events if isinstance(event, Report)])
+        assert not list(iter(lambda: list(pool.events(0.2)), []))
+    assert [report.lrs for report in reports[0]] == [(0.1,), (0.05,), (0.025,)]
+    # Half the gradient at twice the LR is the same step.
+    assert [report.step_losses for report in reports[0]] == [report.step_losses for report in reports[1]]
 
 
 def test_a_warm_worker_takes_job_after_job(pools: Any, users_task: Any) -> None:
@@ -113,19 +171,19 @@ def test_a_warm_worker_takes_job_after_job(pools: Any, users_task: Any) -> None:
     pool = pools(loaded.task, modules=loaded.local_modules)
     losses = []
     for number in range(3):
-        pool.submit(job(f"trial {number}"))
+        start(pool, job(f"trial {number}"))
         found = events_until(pool, has_ended)
         losses.append([event.metrics for event in found if isinstance(event, Report)])
         events = iter(lambda pool=pool: list(pool.events(0.2)), [])
         assert not list(events)
-        assert pool.has_room()
+        assert pool.room() == 1
     assert losses[0] == losses[1] == losses[2]
 
 
 def test_a_stop_ends_a_running_trial_within_an_epoch(pools: Any, users_task: Any) -> None:
     loaded = users_task(pause=0.3)
     pool = pools(loaded.task, modules=loaded.local_modules)
-    pool.submit(job(epochs=1000))
+    start(pool, job(epochs=1000))
     events_until(pool, lambda event: isinstance(event, Report))
     pool.stop("trial 0", Stop.CANCELLED)
     found = events_until(pool, has_ended)
@@ -137,7 +195,7 @@ def test_a_stop_ends_a_running_trial_within_an_epoch(pools: Any, users_task: Any
 def test_a_trial_waits_at_its_rung(pools: Any, users_task: Any, verdict: str, epochs: int) -> None:
     loaded = users_task()
     pool = pools(loaded.task, modules=loaded.local_modules)
-    pool.submit(job(epochs=4, rungs=(2,)))
+    start(pool, job(epochs=4, rungs=(2,)))
     events_until(pool, lambda event: isinstance(event, Report) and event.epoch == 2)
     assert list(pool.events(0.5)) == []
     if verdict == "stop":
@@ -151,11 +209,11 @@ def test_a_trial_waits_at_its_rung(pools: Any, users_task: Any, verdict: str, ep
 def test_a_dead_worker_is_lost_and_its_place_is_filled(pools: Any, users_task: Any, tmp_path: Path) -> None:
     loaded = users_task(marker=str(tmp_path / "killed"))
     pool = pools(loaded.task, modules=loaded.local_modules)
-    pool.submit(job())
+    start(pool, job())
     lost = events_until(pool, has_ended)[-1]
     assert isinstance(lost, Lost)
     assert "died" in lost.reason
-    pool.submit(job())
+    start(pool, job())
     assert events_until(pool, has_ended)[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
 
 

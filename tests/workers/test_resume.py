@@ -14,22 +14,26 @@ from torch import nn
 from sweeps.domains import Value
 from sweeps.objective import EarlyStopping
 from sweeps.records import Budget, Ended, Job, Outcome, Stop
-from tests.workers.small import Heard, Regression, a_job, hear, prepared, stop_at
-from workers import checkpoint, training
+from tests.workers.small import Heard, Regression, a_job, hear, prepared, stop_at, train
+from workers import checkpoint, cohort
 from workers.lane import PreparedTask
-from workers.training import train
 
 OPTIMIZERS: list[tuple[str, dict[str, Value]]] = [("SGD", {"momentum": 0.9}), ("AdamW", {})]
 SCHEDULERS: list[tuple[str, dict[str, Value]]] = [
     ("none", {}),
     ("StepLR", {"step_size": 2, "gamma": 0.5}),
     ("ReduceLROnPlateau", {"patience": 1, "factor": 0.5, "threshold": 0.5, "cooldown": 1}),
+    ("OneCycleLR", {}),
+    ("SequentialLR", {"schedulers": ("LinearLR", "SWALR"), "milestones": (2,), "1.anneal_epochs": 2}),
+    ("ChainedScheduler", {"schedulers": ("ConstantLR", "LambdaLR"), "1.lr_lambda": "0.9 ** epoch"}),
+    ("CosineAnnealingLR", {"warmup": 1.5}),
+    ("ReduceLROnPlateau", {"patience": 0, "factor": 0.5, "threshold": 0.9, "warmup": 2.5}),
 ]
 EPOCHS = 6
 every_schedule = pytest.mark.parametrize(
     ("optimizer", "scheduler"),
     [(optimizer, scheduler) for optimizer in OPTIMIZERS for scheduler in SCHEDULERS],
-    ids=lambda pair: pair[0],
+    ids=lambda pair: pair[0] + "+warmup" * ("warmup" in pair[1]),
 )
 
 
@@ -116,7 +120,7 @@ def killed_after(ready: PreparedTask, job: Job, epoch: int) -> list[Any]:
 def test_a_trial_whose_worker_dies_goes_on_from_its_last_checkpoint(
     ready: PreparedTask, epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_SAVE_EVERY", -1.0)
+    monkeypatch.setattr(cohort, "_SAVE_EVERY", -1.0)
     whole = hear(train(ready, plateau_job()))
     killed_after(ready, plateau_job(tmp_path), epoch)
     rest = hear(train(ready, plateau_job(tmp_path)))
@@ -142,7 +146,7 @@ def test_early_stopping_remembers_the_epochs_before_the_interruption(ready: Prep
 def test_a_trial_that_has_ended_leaves_no_checkpoint(
     ready: PreparedTask, stop: Stop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_SAVE_EVERY", -1.0)
+    monkeypatch.setattr(cohort, "_SAVE_EVERY", -1.0)
     hear(train(ready, plateau_job(tmp_path)), stop_at(3, stop))
     assert files(tmp_path) == []
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import lr_scheduler
+from torch.optim.swa_utils import SWALR
 
 from sweeps.catalogue import OPTIMIZERS, SCHEDULERS
 from sweeps.domains import Value
@@ -18,10 +20,10 @@ from sweeps.objective import EarlyStopping, Objective
 from sweeps.rangetest import ramp_lrs
 from sweeps.records import Budget, Ended, Event, Outcome, Ramp, Stop
 from tests.workers.plain import stock_batch_size, stock_optimizers, stock_step
-from tests.workers.small import EXAMPLES, Regression, SparseBag, a_job, hear, prepared, stop_at
+from tests.workers.small import EXAMPLES, Regression, SparseBag, a_job, hear, prepared, stop_at, train
 from workers.driver import drive
+from workers.probe import probe
 from workers.seeding import data_order, seed_epoch
-from workers.training import probe, train
 
 OPTIMIZER_PARAMS: dict[str, dict[str, Value]] = {
     "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-3},
@@ -44,64 +46,104 @@ SCHEDULER_PARAMS: dict[str, dict[str, Value]] = {
     "MultiplicativeLR": {"lr_lambda": "0.8"},
     "OneCycleLR": {},
     "CyclicLR": {"step_size_up": 3},
+    "SWALR": {"anneal_epochs": 2, "anneal_strategy": "linear"},
+    "SequentialLR": {"schedulers": ("ConstantLR", "OneCycleLR"), "milestones": (2,), "0.factor": 0.5},
+    "ChainedScheduler": {"schedulers": ("StepLR", "ExponentialLR"), "0.step_size": 2, "1.gamma": 0.9},
     # Nothing is good enough for this one, so that it lowers the LR after every epoch from the second on.
     "ReduceLROnPlateau": {"patience": 0, "factor": 0.5, "threshold": 0.9},
 }
 
 
-STEPWISE = ("OneCycleLR", "CyclicLR")
+STEPWISE = ("OneCycleLR", "CyclicLR", "SequentialLR")
+FIRST_MOMENTUM = {"OneCycleLR": 0.95, "CyclicLR": 0.9, "SequentialLR": 0.95}
 
 
-def _cyclic(opt: Any, lr: float, count: int, epochs: int) -> dict[str, Any]:
-    return {"max_lr": lr, "base_lr": lr / 4, "cycle_momentum": not {"momentum", "betas"}.isdisjoint(opt.defaults)}
+def _cycles(opt: Any) -> dict[str, bool]:
+    return {"cycle_momentum": not {"momentum", "betas"}.isdisjoint(opt.defaults)}
 
 
-STOCK_PARAMS: dict[str, Any] = {
-    "LambdaLR": lambda *_: {"lr_lambda": lambda epoch: 0.7**epoch},
-    "MultiplicativeLR": lambda *_: {"lr_lambda": lambda epoch: 0.8},
-    "OneCycleLR": lambda opt, lr, count, epochs: {
-        "max_lr": lr,
-        "total_steps": epochs * count,
-        "cycle_momentum": _cyclic(opt, lr, count, epochs)["cycle_momentum"],
-    },
-    "CyclicLR": _cyclic,
+STOCK: dict[str, Any] = {
+    "LambdaLR": lambda opt, lr, steps: lr_scheduler.LambdaLR(opt, lambda epoch: 0.7**epoch),
+    "MultiplicativeLR": lambda opt, lr, steps: lr_scheduler.MultiplicativeLR(opt, lambda epoch: 0.8),
+    "OneCycleLR": lambda opt, lr, steps: lr_scheduler.OneCycleLR(opt, max_lr=lr, total_steps=steps, **_cycles(opt)),
+    "CyclicLR": lambda opt, lr, steps: lr_scheduler.CyclicLR(opt, lr / 4, lr, step_size_up=3, **_cycles(opt)),
+    "SWALR": lambda opt, lr, steps: SWALR(opt, lr / 2, anneal_epochs=2, anneal_strategy="linear"),
+    "SequentialLR": lambda opt, lr, steps: lr_scheduler.SequentialLR(
+        opt,
+        [
+            lr_scheduler.ConstantLR(opt, factor=0.5),
+            lr_scheduler.OneCycleLR(opt, max_lr=lr, total_steps=max(1, steps - 2), **_cycles(opt)),
+        ],
+        milestones=[2],
+    ),
+    "ChainedScheduler": lambda opt, lr, steps: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.StepLR(opt, step_size=2), lr_scheduler.ExponentialLR(opt, gamma=0.9)]
+    ),
 }
-"""What the stock class wants beyond what a spec gives."""
+"""What a script says whose scheduler begins now, where that is not the stock class with the arguments of a spec."""
+
+
+def stock_scheduler(name: str, opt: Any, lr: float, steps: int) -> Any:
+    """A scheduler that lasts so many steps."""
+    if name in STOCK:
+        return STOCK[name](opt, lr, steps)
+    return getattr(lr_scheduler, name)(opt, **SCHEDULER_PARAMS[name])
+
+
+def set_momentum(opt: Any, momentum: float) -> None:
+    for group in opt.param_groups:
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        elif "momentum" in group:
+            group["momentum"] = momentum
 
 
 def plain_loop(
-    task: Any, optimizer: str, scheduler: str, *, lr: float, seed: int, epochs: int
+    task: Any, optimizer: str, scheduler: str, *, lr: float, seed: int, epochs: int, warmup: float = 0.0
 ) -> tuple[list[list[float]], list[float], list[float]]:
-    """The losses of each step of each epoch, the validation loss and the LR of each epoch, in torch alone."""
+    """The losses of each step of each epoch, the validation loss and the LR of each epoch, in torch alone.
+
+    A warm-up of so many epochs begins at a tenth of the LR; the scheduler begins where it ends.
+    """
     (x, y), (val_x, val_y) = task.data()
     torch.manual_seed(seed)
     model = task.model()
     opts = stock_optimizers(optimizer, model, lr, OPTIMIZER_PARAMS.get(optimizer, {}))
     batch_size = stock_batch_size(optimizer, task, len(x))
     per_epoch = -(-len(x) // batch_size)
-    more = STOCK_PARAMS.get(scheduler, lambda *_: {})
-    scheds = []
-    if scheduler != "none":
-        stock = getattr(torch.optim.lr_scheduler, scheduler)
-        scheds = [stock(opt, **{**SCHEDULER_PARAMS[scheduler], **more(opt, lr, per_epoch, epochs)}) for opt in opts]
+    rise = round(warmup * per_epoch)
+    rising = [lr_scheduler.LinearLR(opt, start_factor=0.1, total_iters=rise) for opt in opts * (rise > 0)]
+    scheds: list[Any] = []
+    for opt in opts * (rise > 0 and scheduler in FIRST_MOMENTUM):
+        set_momentum(opt, FIRST_MOMENTUM[scheduler])
     steps = 0
     curves, val_losses, lrs = [], [], []
     for epoch in range(epochs):
-        lrs.append(opts[0].param_groups[0]["lr"])
         seed_epoch(seed, epoch)
         model.train()
         curve = []
-        for rows in data_order(len(x), seed, epoch).split(batch_size):
+        for place, rows in enumerate(data_order(len(x), seed, epoch).split(batch_size)):
+            if steps == rise and scheduler != "none":
+                for opt in opts:
+                    for group in opt.param_groups:
+                        group["lr"] = lr
+                        group.pop("initial_lr", None)
+                scheds = [stock_scheduler(scheduler, opt, lr, epochs * per_epoch - rise) for opt in opts]
+            lrs += [opts[0].param_groups[0]["lr"]] * (place == 0)
             curve.append(stock_step(opts, lambda rows=rows: nn.functional.mse_loss(model(x[rows]), y[rows])))
             steps += 1
-            for sched in scheds * (scheduler in STEPWISE and steps < epochs * per_epoch):
+            for sched in rising * (steps <= rise):
+                sched.step()
+            is_tick = scheduler in STEPWISE or (steps - rise) % per_epoch == 0
+            is_table = scheduler != "ReduceLROnPlateau"
+            for sched in scheds * (is_table and is_tick and steps < epochs * per_epoch):
                 sched.step()
         curves.append(curve)
         model.eval()
         with torch.no_grad():
             val_losses.append(nn.functional.mse_loss(model(val_x), val_y).item())
-        for sched in scheds * (scheduler not in STEPWISE):
-            sched.step(*[val_losses[-1]] * (scheduler == "ReduceLROnPlateau"))
+        for sched in scheds * (scheduler == "ReduceLROnPlateau" and steps > rise):
+            sched.step(val_losses[-1])
     return curves, val_losses, lrs
 
 
@@ -128,6 +170,26 @@ def test_training_is_a_plain_torch_loop(optimizer: str, scheduler: str) -> None:
         assert [report.step_lrs for report in heard.reports] == [(lr,) * per_epoch for lr in lrs]
     assert scheduler == "none" or len(set(lrs)) > 1
     assert [(report.epoch, report.step) for report in heard.reports] == [(e, e * per_epoch) for e in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_after_a_warm_up_is_a_plain_torch_loop(optimizer: str, scheduler: str) -> None:
+    task = SparseBag() if optimizer == "SparseAdam" else Regression()
+    curves, val_losses, lrs = plain_loop(task, optimizer, scheduler, lr=0.03, seed=11, epochs=3, warmup=0.7)
+    job = a_job(
+        optimizer=optimizer,
+        scheduler=scheduler,
+        initial_lr=0.03,
+        optimizer_params=OPTIMIZER_PARAMS.get(optimizer, {}),
+        scheduler_params={**SCHEDULER_PARAMS[scheduler], "warmup": 0.7, "warmup_factor": 0.1},
+        seed=11,
+    )
+    heard = hear(train(prepared(task), job))
+    assert [list(report.step_losses) for report in heard.reports] == curves
+    assert [report.metrics["val/loss"] for report in heard.reports] == pytest.approx(val_losses, rel=1e-6)
+    assert [set(report.lrs) for report in heard.reports] == [{lr} for lr in lrs]
+    assert heard.reports[0].step_lrs[0] == pytest.approx(0.003)
 
 
 @pytest.mark.parametrize("task", [Regression(dropout=0.4), Regression(norm=True)], ids=["dropout", "batch norm"])

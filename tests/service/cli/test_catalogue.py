@@ -93,6 +93,16 @@ def test_a_row_says_kind_bounds_default_and_clock(capsys: pytest.CaptureFixture[
     assert (arguments["t_mul"]["default"], arguments["first_decay_steps"]["default"]) == (2.0, None)
 
 
+def test_a_scheduler_shows_its_warm_up(capsys: pytest.CaptureFixture[str]) -> None:
+    row = document(capsys, "StepLR")
+    assert {argument["name"]: argument["default"] for argument in row["also"]} == {
+        "warmup": None,
+        "warmup_factor": 0.01,
+    }
+    assert "a linear warm-up in front: warmup, a number with 0 < value" in said(capsys, "StepLR")[1]
+    assert "warmup" in said(capsys)[1]
+
+
 @pytest.mark.parametrize(
     ("name", "nearest"), [("Sdg", "SGD"), ("steplr", "StepLR"), ("cosine_deca", "cosine_decay"), ("xyzzy", None)]
 )

@@ -11,13 +11,16 @@ import pytest
 import torch
 from PIL import Image
 from torch.optim import lr_scheduler
+from torch.optim.swa_utils import SWALR
 
 from service.cli.main import invoke
 from service.cli.terminalplot import line_plot
 from service.plots import schedules
 from service.plots.schedules import ScheduleCurve, colours_of
+from sweeps.records import Budget
 from sweeps.schedulers import SCHEDULERS
 from tests.service.cli.conftest import clean_environment, command
+from tests.workers.small import a_job, hear, prepared, train
 
 ROOT = Path(__file__).parents[3]
 LR, EPOCHS, PER_EPOCH = 0.1, 12, 5
@@ -45,6 +48,40 @@ CASES: list[tuple[list[str], Mapping[str, Any]]] = [
     (
         ["CyclicLR", "base_lr=0.01", "step_size_up=7", "mode=triangular2"],
         {"max_lr": LR, "base_lr": 0.01, "step_size_up": 7, "mode": "triangular2"},
+    ),
+    (["OneCycleLR", "total_steps=80"], {"max_lr": LR, "total_steps": 80}),
+    (["LambdaLR", "lr_lambda=math:exp2"], {"lr_lambda": lambda epoch: 2.0**epoch}),
+    (["SWALR"], {"swa_lr": LR / 2, "anneal_epochs": EPOCHS // 2}),
+    (["SWALR", "swa_lr=0.01", "anneal_epochs=3"], {"swa_lr": 0.01, "anneal_epochs": 3}),
+    (
+        ["SequentialLR", "schedulers=[LinearLR: {start_factor: 0.1}, CosineAnnealingLR]", "milestones=[5]"],
+        {
+            "schedulers": lambda opt: [
+                lr_scheduler.LinearLR(opt, start_factor=0.1),
+                lr_scheduler.CosineAnnealingLR(opt, T_max=7),
+            ],
+            "milestones": [5],
+        },
+    ),
+    (
+        ["SequentialLR", "schedulers=[StepLR: {step_size: 4}, OneCycleLR, SWALR]", "milestones=[8, 40]"],
+        {
+            "schedulers": lambda opt: [
+                lr_scheduler.StepLR(opt, 4),
+                lr_scheduler.OneCycleLR(opt, LR, total_steps=32),
+                SWALR(opt, LR / 2, anneal_epochs=10),
+            ],
+            "milestones": [8, 40],
+        },
+    ),
+    (
+        ["ChainedScheduler", "schedulers=[{ConstantLR: {factor: 0.5}}, {ExponentialLR: {gamma: 0.9}}]"],
+        {
+            "schedulers": lambda opt: [
+                lr_scheduler.ConstantLR(opt, factor=0.5),
+                lr_scheduler.ExponentialLR(opt, gamma=0.9),
+            ]
+        },
     ),
 ]
 
@@ -74,9 +111,11 @@ def test_the_numbers_are_those_of_a_plain_loop(
     words: list[str], keywords: Mapping[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     optimizer = optimizer_at(LR, momentum=0.9)
-    scheduler = getattr(lr_scheduler, words[0])(optimizer, **keywords)
-    row = SCHEDULERS[words[0]]
-    ticks = STEPS if row.clock == "step" else EPOCHS
+    made = {key: value(optimizer) if key == "schedulers" else value for key, value in keywords.items()}
+    scheduler = {"SWALR": SWALR}.get(words[0]) or getattr(lr_scheduler, words[0])
+    scheduler = scheduler(optimizer=optimizer, **made)
+    by_step = any("OneCycleLR" in word or "CyclicLR" in word for word in words)
+    ticks = STEPS if by_step else EPOCHS
     lrs, momenta = [], []
     for tick in range(ticks):
         lrs.append(optimizer.param_groups[0]["lr"])
@@ -85,7 +124,62 @@ def test_the_numbers_are_those_of_a_plain_loop(
         if tick < ticks - 1:
             scheduler.step()
     shown = document(capsys, *words, *BUDGET)
-    assert shown == {"lr": lrs, "momentum": momenta if row.cycles_momentum else None}
+    assert shown == {"lr": lrs, "momentum": momenta if by_step else None}
+
+
+@pytest.mark.parametrize(("words", "keywords"), CASES[:10], ids=[" ".join(words) for words, _ in CASES[:10]])
+def test_a_warm_up_comes_before_all_of_it(
+    words: list[str], keywords: Mapping[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [f"{key}={value}" for key, value in keywords.items()]
+    shown = document(capsys, words[0], *own, "warmup=2", "warmup_factor=0.2", *BUDGET)["lr"]
+    alone = document(capsys, words[0], *own, *BUDGET)["lr"]
+    rise = [LR * (0.2 + 0.8 * step / (2 * PER_EPOCH)) for step in range(2 * PER_EPOCH)]
+    assert shown[: len(rise)] == pytest.approx(rise)
+    assert shown[len(rise) :] == [lr for lr in alone[: EPOCHS - 2] for _ in range(PER_EPOCH)]
+
+
+def test_what_is_left_out_follows_from_the_epochs_after_a_warm_up(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = document(capsys, "CosineAnnealingLR", "warmup=2", *BUDGET)["lr"]
+    assert shown == document(capsys, "CosineAnnealingLR", "warmup=2", f"T_max={EPOCHS - 2}", *BUDGET)["lr"]
+    assert shown[0] == pytest.approx(LR / 100)
+
+
+def test_a_function_in_a_file_is_previewed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "own_schedule.py"
+    file.write_text("def halved(epoch):\n    return 0.5**epoch\n")
+    assert document(capsys, "LambdaLR", f"lr_lambda={file}:halved", "--lr", 0.8, "--epochs", 3)["lr"] == [0.8, 0.4, 0.2]
+    nested = f"schedulers=[LambdaLR: {{lr_lambda: {file}:halved}}]"
+    assert document(capsys, "ChainedScheduler", nested, "--lr", 0.8, "--epochs", 2)["lr"] == [0.8, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("CosineAnnealingLR", {"T_max": 4, "warmup": 1.5}),
+        ("OneCycleLR", {"pct_start": 0.5}),
+        ("SWALR", {"anneal_epochs": 2}),
+        ("SequentialLR", {"schedulers": ("ConstantLR", "CyclicLR"), "milestones": (4,), "1.step_size_up": 2}),
+        ("ChainedScheduler", {"schedulers": ("LinearLR", "ExponentialLR"), "1.gamma": 0.9}),
+    ],
+    ids=["warm-up", "OneCycleLR", "SWALR", "SequentialLR", "ChainedScheduler"],
+)
+def test_the_numbers_are_those_that_a_trial_trains_with(
+    name: str, params: Mapping[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = a_job(scheduler=name, scheduler_params=params, initial_lr=LR, budget=Budget(epochs=4))
+    reports = hear(train(prepared(), job)).reports
+    # Three steps an epoch. An epoch's one LR is in force at each of them.
+    trained = [lr for report in reports for lr in report.step_lrs]
+    inside = [
+        {part: {key[2:]: value for key, value in params.items() if key.startswith(f"{index}.")}}
+        for index, part in enumerate(params.get("schedulers", ()))
+    ]
+    given = {key: value for key, value in params.items() if "." not in key} | ({"schedulers": inside} if inside else {})
+    words = [f"{key}={json.dumps(value)}" for key, value in given.items()]
+    shown = document(capsys, name, *words, "--lr", LR, "--epochs", 4, "--steps-per-epoch", 3)["lr"]
+    assert [lr for lr in shown for _ in range(len(trained) // len(shown))] == trained
+    assert len(set(trained)) >= 3
 
 
 def test_none_is_constant(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +238,14 @@ def test_a_metric_file_is_lines_or_json(text: str, tmp_path: Path, capsys: pytes
     plateau = ["ReduceLROnPlateau", "patience=0", "factor=0.5", "--lr", 0.8, "--epochs", 4, "--metric", file]
     assert document(capsys, *plateau)["lr"] == [0.8, 0.8, 0.4, 0.2]
     assert document(capsys, *plateau, "mode=max")["lr"] == [0.8] * 4
+
+
+def test_a_plateau_after_a_warm_up_is_shown_step_by_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "metric"
+    file.write_text("1 1 2 3")
+    words = ["ReduceLROnPlateau", "patience=0", "factor=0.5", "warmup=1", "warmup_factor=0.5", "--steps-per-epoch", 2]
+    shown = document(capsys, *words, "--lr", 0.8, "--epochs", 4, "--metric", file)["lr"]
+    assert shown == pytest.approx([0.4, 0.6, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4])
 
 
 # --- several, plots, pictures
@@ -223,13 +325,34 @@ def test_any_values_can_be_drawn(values: list[float]) -> None:
     ("words", "part"),
     [
         (["Steplr"], "did you mean 'StepLR'?"),
-        (["StepLR", "step_siz=3"], "unknown StepLR argument 'step_siz'; did you mean 'step_size'?"),
+        (["StepLR", "step_siz=3"], "unknown StepLR hyperparameter 'step_siz'; did you mean 'step_size'?"),
         (["StepLR", "step_size=0"], "step_size must be a whole number with 1 <= value, got 0"),
         (["StepLR", "step_size=[1"], "is not a YAML value"),
         (["StepLR", "step_size=1", "step_size=2"], "given twice"),
         (["StepLR", "CosineAnnealingLR"], "put + before another scheduler"),
         (["StepLR", "+"], "a + stands between two schedulers"),
-        (["none", "gamma=1"], "unknown none argument 'gamma'; there are none"),
+        (["none", "gamma=1"], "unknown none hyperparameter 'gamma'"),
+        (["OneCycleLR", "max_lr=0.1"], "OneCycleLR: max_lr is the trial's initial LR"),
+        (["OneCycleLR", "total_steps=5"], "total_steps of OneCycleLR is 5, and 100 steps are to be made"),
+        (["StepLR", "gamma=[0.1, 0.5]"], "StepLR: gamma has several values; give one"),
+        (["StepLR", "gamma={low: 0.1, high: 0.5}"], "StepLR: gamma has several values; give one"),
+        (["StepLR", "warmup=0"], "warmup must be a number with 0 < value"),
+        (["StepLR", "warmup_factor=2"], "warmup_factor must be a number with"),
+        (["SequentialLR"], "schedulers missing: give"),
+        (["SequentialLR", "schedulers=[StepLR, none]", "milestones=[3]"], "give ConstantLR with factor 1"),
+        (["SequentialLR", "schedulers=[StepLR, SteplR]", "milestones=[3]"], "did you mean 'StepLR'?"),
+        (["SequentialLR", "schedulers=[StepLR, StepLR]", "milestones=[3, 4]"], "one milestone fewer"),
+        (
+            ["ChainedScheduler", "schedulers=[StepLR: {step_size: 0}]"],
+            "schedulers[0].StepLR.step_size must be a whole number with 1 <= value, got 0",
+        ),
+        (["ChainedScheduler", "schedulers=[StepLR: {gamma: [0.1, 0.5]}]"], "gamma has several values; give one"),
+        (["LambdaLR", "lr_lambda=no.such.module:warm"], "no.such.module"),
+        (["LambdaLR", "lr_lambda=no/such/file.py:warm"], "no function file at"),
+        (["LambdaLR", "lr_lambda=math:warm"], "warm"),
+        (["LambdaLR", "lr_lambda=math:pi"], "it must be a function of the epoch"),
+        (["LambdaLR", "lr_lambda=os.path:join"], "lr_lambda=os.path:join: expected str"),
+        (["LambdaLR", "lr_lambda=[['0.5', '0.6']]"], "2 functions and the trial 1 param group"),
         (["OneCycleLR", "anneal_strategy=cosine"], "cos"),
         (["ReduceLROnPlateau"], "give --metric FILE"),
         (["StepLR", "--metric", "pyproject.toml"], "leave it out"),

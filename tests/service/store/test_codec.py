@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.store.codec import from_json, pack, storable, to_json, unpack
+from service.store.codec import from_json, pack, pack_named, storable, to_json, unpack, unpack_named
 from sweeps.errors import UserError
 
 busy = settings(deadline=None)
@@ -23,6 +23,19 @@ def bits(series: tuple[float, ...] | list[float]) -> list[bytes]:
 @given(st.lists(st.floats()))
 def test_a_series_comes_back_bit_for_bit(series: list[float]) -> None:
     assert bits(unpack(pack(series))) == bits(series)
+
+
+@busy
+@given(st.dictionaries(st.text(), st.lists(st.floats())))
+def test_series_by_name_come_back_bit_for_bit(series: dict[str, list[float]]) -> None:
+    back = unpack_named(pack_named(series))
+    assert list(back) == list(series)
+    assert [bits(values) for values in back.values()] == [bits(values) for values in series.values()]
+
+
+def test_no_series_take_no_place() -> None:
+    assert pack_named({}) is None
+    assert unpack_named(None) == {}
 
 
 plain = st.recursive(

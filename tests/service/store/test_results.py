@@ -122,6 +122,22 @@ def test_a_curve_is_put_together_from_all_epochs(store: Store, sweep_id: str, re
     )
 
 
+def test_further_series_are_put_together_and_nan_where_an_epoch_has_none(
+    store: Store, sweep_id: str, recorder: StoreRecorder, make
+) -> None:
+    recorder.proposed(make.proposal(0))
+    series = [{}, {"momentum": (0.9, 0.8)}, {"momentum": (0.7, 0.6), "lr/head": (0.0, 0.5)}, {}]
+    for epoch, more in enumerate(series, start=1):
+        recorder.reported(0, make.report(epoch, step_more=more), 0.5)
+    more = store.curve(sweep_id, 0).more
+    assert more == {
+        "momentum": pytest.approx((math.nan, math.nan, 0.9, 0.8, 0.7, 0.6, math.nan, math.nan), nan_ok=True),
+        "lr/head": pytest.approx((*[math.nan] * 4, 0.0, 0.5, math.nan, math.nan), nan_ok=True),
+    }
+    recorder.reported(0, make.report(3), 0.5)
+    assert set(store.curve(sweep_id, 0).more) == {"momentum"}
+
+
 def test_history_holds_every_trial_with_its_objectives(
     store: Store, sweep_id: str, recorder: StoreRecorder, make
 ) -> None:

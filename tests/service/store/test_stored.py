@@ -5,13 +5,19 @@ Each revision has its file, made when it was the newest by `python tests/service
 
 import math
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
+from sqlalchemy import MetaData, create_engine
 
+from migrations.config import config
 from service.records import Curve, MlflowPlace, Status
-from service.store import Store
-from service.store.schema import HEAD, REVISIONS
+from service.store import Store, upgrade
+from service.store.engine import connect, parse, writing
+from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
 from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
 
 DATA = Path(__file__).parent / "data"
@@ -39,6 +45,7 @@ REPORTS = [
         lrs=(0.1, 0.01),
         step_losses=(1.0 / epoch, 0.75 / epoch),
         step_lrs=(0.1, 0.1),
+        step_more={"momentum": (0.9, 0.85), "lr/head": (0.01, 0.02)},
         seconds=0.5 * epoch,
     )
     for epoch in (1, 2)
@@ -66,6 +73,9 @@ PICK = Pick(
     high=0.2,
     notes=("few trials",),
 )
+MORE = {"momentum": (0.9, 0.85, 0.9, 0.85), "lr/head": (0.01, 0.02, 0.01, 0.02)}
+LACKS_MORE = ("0001",)
+"""Revisions that did not keep it."""
 PLACE = MlflowPlace(tracking_uri="http://127.0.0.1:5000", experiment_id="1", run_id="parent")
 
 
@@ -88,7 +98,7 @@ def fill(store: Store) -> None:
     store.finish(sweep_id, Status.INTERRUPTED, "stopped by hand")
 
 
-def check(store: Store) -> None:
+def check(store: Store, revision: str = HEAD) -> None:
     sweep_id = store.resolve("last")
     sweep = store.sweep(sweep_id)
     assert (sweep.name, sweep.status, sweep.error) == ("stored", Status.INTERRUPTED, "stopped by hand")
@@ -105,7 +115,10 @@ def check(store: Store) -> None:
         assert (record.metrics, record.lrs, record.step) == (report.metrics, report.lrs, report.step)
         assert record.at >= sweep.started
     assert store.curve(sweep_id, 0) == Curve(
-        steps=(1, 2, 3, 4), losses=(1.0, 0.75, 0.5, 0.375), lrs=(0.1, 0.1, 0.1, 0.1)
+        steps=(1, 2, 3, 4),
+        losses=(1.0, 0.75, 0.5, 0.375),
+        lrs=(0.1, 0.1, 0.1, 0.1),
+        more={} if revision in LACKS_MORE else MORE,
     )
     assert store.range_tests(sweep_id) == [RANGE_TEST]
     assert store.range_test_runs(sweep_id) == {"SGD": "ramp"}
@@ -122,7 +135,35 @@ def test_a_store_of_this_version_holds_all_of_it(store: Store) -> None:
 def test_the_file_of_a_revision_opens_and_reads_right(revision: str, tmp_path: Path) -> None:
     file = shutil.copy(DATA / f"{revision}.db", tmp_path)
     with Store.open(f"sqlite:///{file}") as store:
-        check(store)
+        check(store, revision)
+    assert upgrade(f"sqlite:///{file}") == HEAD
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_rows_of_a_revision_are_upgraded_on_postgresql_too(
+    revision: str, postgres_url: str, tmp_path: Path
+) -> None:
+    copy = shutil.copy(DATA / f"{revision}.db", tmp_path)
+    engine, file = connect(parse(postgres_url)), create_engine(f"sqlite:///{copy}")
+    tables = MetaData()
+    tables.reflect(file)
+    with writing(engine).begin() as target, file.connect() as source:
+        command.upgrade(config(target), revision)
+        for table in tables.sorted_tables:
+            if table.name != VERSION_TABLE:
+                rows = [dict(row._mapping) for row in source.execute(table.select())]
+                target.execute(table.insert(), [{key: in_utc(value) for key, value in row.items()} for row in rows])
+    for each in (engine, file):
+        each.dispose()
+    assert upgrade(postgres_url) == revision
+    with Store.open(postgres_url) as store:
+        check(store, revision)
+
+
+def in_utc(value: Any) -> Any:
+    """SQLite's moments have lost their time zone."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 if __name__ == "__main__":

@@ -145,7 +145,37 @@ def test_groups_and_steps_have_lrs_of_their_own_where_they_differ(sweep: Sweep, 
     assert run.values("lr/group_0") == {1: 0.1}
     assert run.values("lr/group_1") == {1: 0.01}
     assert "lr" not in run.metrics
-    assert run.values("lr_step")[STEPS] == pytest.approx(0.1 / STEPS)
+    assert run.values("lr_step/group_0")[STEPS] == pytest.approx(0.1 / STEPS)
+
+
+def test_named_groups_have_lines_of_their_names_and_a_cycled_momentum_has_one(store: Store, home: Home) -> None:
+    groups = {"head": {"parameters": "fc.*"}, "norm-layers": {"parameters": "bn.*"}}
+    sweep = Sweep(store, SPEC | {"groups": groups})
+    falls = tuple(0.1 / (step + 1) for step in range(STEPS))
+    sweep.propose(0, optimizer_params={"head.lr_multiplier": 10.0, "head.weight_decay": 0.0})
+    more = {"lr/head": tuple(10 * lr for lr in falls), "lr/norm-layers": (0.0,) * STEPS, "momentum": falls}
+    sweep.report(0, 1, lrs=(0.1, 1.0, 0.0), step_lrs=falls, step_more=more)
+    sweep.report(0, 2, lrs=(0.1, 1.0, 0.5), step_more={"momentum": (0.9,) * STEPS})
+    Projector(sweep.store, sweep.id, home).sync()
+    run = Look(home, sweep).runs()["trial 0"]
+    assert (run.params["SGD.head.lr_multiplier"], run.params["SGD.head.weight_decay"]) == ("10.0", "0.0")
+    assert run.values("lr/rest") == {1: 0.1, 2: 0.1}
+    assert run.values("lr/head") == {1: 1.0, 2: 1.0}
+    assert run.values("lr/norm-layers") == {1: 0.0, 2: 0.5}
+    assert run.values("lr_step/rest") == pytest.approx(dict(enumerate(falls, start=1)))
+    assert run.values("lr_step/head") == pytest.approx({step: 10 * lr for step, lr in enumerate(falls, start=1)})
+    assert run.values("momentum") == pytest.approx(dict(enumerate(falls + (0.9,) * STEPS, start=1)))
+    assert not {"lr", "lr_step", "lr_step/norm-layers"} & set(run.metrics)
+
+
+def test_a_momentum_is_thinned_like_the_losses(store: Store, home: Home) -> None:
+    sweep = Sweep(store, SPEC | {"budget": {"epochs": 100}})
+    sweep.propose(0)
+    for epoch in range(1, 101):
+        sweep.report(0, epoch, step_more={"momentum": tuple(0.8 + step / 100 for step in range(STEPS))})
+    Projector(store, sweep.id, home).sync()
+    run = Look(home, sweep).runs()["trial 0"]
+    assert list(run.values("momentum")) == list(run.values("train/loss_step")) == [1, *range(5, 1001, 5)]
 
 
 def test_step_losses_are_thinned_alike_in_every_portion(store: Store, home: Home) -> None:

@@ -10,8 +10,10 @@ import pytest
 from sweeps.catalogue import OPTIMIZERS, SCHEDULERS
 from sweeps.domains import Choice, Fixed, Range
 from sweeps.errors import SpecError
+from sweeps.groups import ParamGroup
 from sweeps.objective import EarlyStopping, Objective
 from sweeps.records import Budget
+from sweeps.space import search_space
 from sweeps.spec import (
     OptimizerSpec,
     PrunerSpec,
@@ -162,13 +164,173 @@ def test_every_optimizer_takes_its_own_defaults(name: str) -> None:
     assert parse_spec(raw).optimizers[0].params == {key: Fixed(value=value) for key, value in defaults.items()}
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("name", [name for name, row in SCHEDULERS.items() if not row.nests])
 def test_every_scheduler_takes_its_own_defaults(name: str) -> None:
     row = SCHEDULERS[name]
     defaults = {key: param.default for key, param in row.params.items() if param.default is not None}
     defaults |= {key: rule(20) for key, rule in row.from_budget.items()}
     raw = json.loads(json.dumps(GOOD | {"schedulers": [{name: defaults}]}))
     assert parse_spec(raw).schedulers[0].params == {key: Fixed(value=value) for key, value in defaults.items()}
+
+
+SCHEDULES = """
+schedulers:
+  - SequentialLR:
+      schedulers: [{LinearLR: {start_factor: 0.1, total_iters: 5}}, CosineAnnealingLR, {ExponentialLR: {gamma: 0.9}}]
+      milestones: [[5, 10], [5, 15]]
+      warmup: {low: 0.5, high: 3}
+  - ChainedScheduler:
+      schedulers:
+        - ConstantLR: {factor: 0.5}
+        - ChainedScheduler: {schedulers: [{ExponentialLR: {gamma: [0.9, 0.95]}}]}
+  - CosineAnnealingLR: {warmup: 3, warmup_factor: 0.1}
+  - LambdaLR: {lr_lambda: ["0.95 ** epoch", [math:sqrt, "1"]]}
+starts:
+  - {optimizer: SGD, scheduler: ChainedScheduler, lr: 0.1, ChainedScheduler.1.0.gamma: 0.95}
+"""
+
+
+def test_nested_schedulers_and_warm_ups_are_read_flat(read: Read) -> None:
+    spec = parse_spec(GOOD | read(SCHEDULES))
+    assert spec.schedulers == (
+        SchedulerSpec(
+            name="SequentialLR",
+            params={
+                "schedulers": Fixed(value=("LinearLR", "CosineAnnealingLR", "ExponentialLR")),
+                "0.start_factor": Fixed(value=0.1),
+                "0.total_iters": Fixed(value=5),
+                "2.gamma": Fixed(value=0.9),
+                "milestones": Choice(values=((5, 10), (5, 15))),
+                "warmup": Range(low=0.5, high=3.0),
+            },
+        ),
+        SchedulerSpec(
+            name="ChainedScheduler",
+            params={
+                "schedulers": Fixed(value=("ConstantLR", "ChainedScheduler")),
+                "0.factor": Fixed(value=0.5),
+                "1.schedulers": Fixed(value=("ExponentialLR",)),
+                "1.0.gamma": Choice(values=(0.9, 0.95)),
+            },
+        ),
+        SchedulerSpec(name="CosineAnnealingLR", params={"warmup": Fixed(value=3.0), "warmup_factor": Fixed(value=0.1)}),
+        SchedulerSpec(name="LambdaLR", params={"lr_lambda": Choice(values=("0.95 ** epoch", ("math:sqrt", "1")))}),
+    )
+    assert spec.starts[0].params == {"ChainedScheduler.1.0.gamma": 0.95}
+
+
+def test_code_by_path_takes_any_argument(read: Read) -> None:
+    raw = GOOD | read(
+        """
+        optimizers:
+          - torch.optim:Adam
+          - mine.opt:Lion:
+              lr: {low: 1e-5, high: 1e-2}
+              betas: [0.9, 0.98, 0.99]
+              k: [5, 6]
+              decay: {low: 0, high: 1}
+              mode: fast
+              shape: [[1, 2]]
+        starts: [{optimizer: "mine.opt:Lion", lr: 0.001, k: 5, "mine.opt:Lion.mode": fast}]
+        """
+    )
+    asked = []
+
+    def check(use: str, noun: str) -> None:
+        asked.append((use, noun))
+
+    spec = parse_spec(raw, check=check)
+    assert asked == [("digits", "task"), ("torch.optim:Adam", "optimizer"), ("mine.opt:Lion", "optimizer")]
+    assert spec.optimizers[1] == OptimizerSpec(
+        name="mine.opt:Lion",
+        lr=Range(low=1e-5, high=1e-2, log=True),
+        params={
+            "betas": Fixed(value=(0.9, 0.98, 0.99)),
+            "k": Choice(values=(5, 6)),
+            "decay": Range(low=0, high=1),
+            "mode": Fixed(value="fast"),
+            "shape": Choice(values=((1, 2),)),
+        },
+    )
+    assert spec.starts[0].params == {"mine.opt:Lion.k": 5, "mine.opt:Lion.mode": "fast"}
+
+
+def test_other_names_of_momentum_are_searched_like_any_other(read: Read) -> None:
+    adam = "{Adam: {one_minus_beta1: {low: 0.01, high: 0.3, log: true}, beta2: [0.99, 0.999]}}"
+    spec = parse_spec(
+        GOOD
+        | read(
+            f"optimizers: [{{SGD: {{one_minus_momentum: 0.1, nesterov: true}}}}, {adam}]\n"
+            "starts: [{optimizer: Adam, lr: 0.1, one_minus_beta1: 0.1}]"
+        )
+    )
+    assert spec.optimizers[1].params == {
+        "one_minus_beta1": Range(low=0.01, high=0.3, log=True),
+        "beta2": Choice(values=(0.99, 0.999)),
+    }
+    assert spec.starts[0].params == {"Adam.one_minus_beta1": 0.1}
+
+
+GROUPS = """
+optimizers: [SGD, {AdamW: {weight_decay: 0.1}}]
+groups:
+  features: {parameters: "features.*", lr_multiplier: 1e-3, from_epoch: 2}
+  head:
+    parameters: ["fc.*", "classifier.*"]
+    lr_multiplier: {low: 1, high: 100}
+    weight_decay: [0, 0.1]
+    one_minus_beta1: 0.2
+    scheduler: {SequentialLR: {schedulers: [ConstantLR, {StepLR: {step_size: 3}}], milestones: [5], warmup: 2}}
+  norm: {parameters: "*norm*", scheduler: none}
+starts:
+  - {optimizer: SGD, lr: 0.1, head.lr_multiplier: 10, SGD.head.weight_decay: 0}
+"""
+
+
+def test_groups_keep_their_order_and_their_own_settings(read: Read) -> None:
+    spec = parse_spec(GOOD | read(GROUPS))
+    assert [each.group for each in spec.groups] == [
+        ParamGroup(name="features", patterns=("features.*",), from_epoch=2),
+        ParamGroup(
+            name="head",
+            patterns=("fc.*", "classifier.*"),
+            scheduler="SequentialLR",
+            scheduler_params={
+                "schedulers": ("ConstantLR", "StepLR"),
+                "1.step_size": 3,
+                "milestones": (5,),
+                "warmup": 2.0,
+            },
+        ),
+        ParamGroup(name="norm", patterns=("*norm*",), scheduler="none"),
+    ]
+    assert [dict(each.params) for each in spec.groups] == [
+        {"lr_multiplier": Fixed(value=0.001)},
+        {
+            "lr_multiplier": Range(low=1, high=100, log=True),
+            "weight_decay": Choice(values=(0.0, 0.1)),
+            "one_minus_beta1": Fixed(value=0.2),
+        },
+        {"lr_multiplier": Fixed(value=1.0)},
+    ]
+    assert spec.starts[0].params == {"SGD.head.lr_multiplier": 10.0, "SGD.head.weight_decay": 0.0}
+
+
+def test_a_grid_counts_the_values_of_groups_and_of_parts(read: Read) -> None:
+    spec = parse_spec(
+        read(
+            """
+            task: digits
+            budget: {epochs: 5}
+            sampler: grid
+            optimizers: [{SGD: {lr: 0.1, momentum: 0.9}}, {AdamW: {lr: 0.1}}]
+            schedulers: [none, {ChainedScheduler: {schedulers: [{ExponentialLR: {gamma: [0.8, 0.9]}}]}}]
+            groups: {head: {parameters: "fc.*", lr_multiplier: [1, 10], momentum: [0, 0.5, 0.9]}}
+            """
+        )
+    )
+    assert spec.trials == (2 * 3 + 2) * (1 + 2)
+    assert len(list(search_space(spec, [], epochs=5).grid())) == spec.trials
 
 
 @pytest.mark.parametrize(
@@ -187,10 +349,10 @@ def test_combinations_that_work_are_let_through(raw: dict[str, Any]) -> None:
     parse_spec(raw)
 
 
-def test_the_task_check_can_be_replaced() -> None:
-    assert parse_spec(GOOD | {"task": "mine:Task"}, check_task=lambda use: None).name == "Task"
-    with pytest.raises(SpecError, match="task: no such thing"):
-        parse_spec(GOOD, check_task=lambda use: "no such thing")
+def test_the_check_of_references_can_be_replaced() -> None:
+    assert parse_spec(GOOD | {"task": "mine:Task"}, check=lambda use, noun: None).name == "Task"
+    with pytest.raises(SpecError, match="task: no such task"):
+        parse_spec(GOOD, check=lambda use, noun: f"no such {noun}")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Many lanes of one model trained as one: stacked parameters, one vmapped forward and backward."""

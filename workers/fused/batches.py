@@ -1,0 +1,50 @@
+"""The batches that lanes see side by side, [K, B, ...]: for each lane those that it would see alone."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from workers.data import Batches, InMemory
+from workers.seeding import data_order
+from workers.structures import map_tensors
+from workers.task import Batch
+
+Place = tuple[int, int]
+"""Where a lane stands in its data: (seed, epoch from 0)."""
+
+
+def spread(batch: Batch, lanes: int) -> Batch:
+    """One batch [B, ...] for each of K lanes, [K, B, ...], without a copy."""
+    return map_tensors(lambda tensor: tensor.expand(lanes, *tensor.shape), batch)
+
+
+class LaneBatches:
+    """One epoch's batches for rows at these places. Only data in memory can be read at several places at once."""
+
+    def __init__(self, data: Batches, places: Sequence[Place], device: torch.device):
+        self._data, self._rows = data, len(places)
+        self._orders: torch.Tensor | None = None
+        if len(set(places)) > 1:
+            assert isinstance(data, InMemory)
+            self._orders = torch.stack([data_order(data.count, *place) for place in places]).to(device)
+        self._shared = data.shuffled(*places[0])
+        self._start = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        if self._orders is None:
+            return spread(next(self._shared), self._rows)
+        assert isinstance(self._data, InMemory)
+        rows = self._orders[:, self._start : self._start + self._data.batch_size]
+        if rows.shape[1] == 0:
+            raise StopIteration
+        self._start += self._data.batch_size
+        return map_tensors(lambda tensor: tensor[rows], self._data.tensors)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Goes on for these rows only."""
+        self._rows = len(rows)
+        if self._orders is not None:
+            self._orders = self._orders[list(rows)]

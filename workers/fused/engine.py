@@ -1,0 +1,154 @@
+"""The fused engine: forward and backward once for all lanes, then each slice's step."""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from workers.data import Batches
+from workers.fused.batches import LaneBatches, spread
+from workers.fused.model import StackedModel
+from workers.fused.slices import Slice, SliceKey, StackedSlice, StockSlice, slice_key
+from workers.lane import LOOK_EVERY, EpochCurve, Lane, PreparedTask
+from workers.seeding import seed_model
+from workers.structures import example_count
+from workers.task import Batch
+
+
+class FusedEngine:
+    """Trains lanes epoch by epoch, side by side. Lanes join and leave between epochs, and stay what they are.
+
+    While a lane is here its parameters and buffers are views of the stacked ones. Lanes whose budget ends amid an
+    epoch, or whose loss turns non-finite, leave by themselves. Raises CannotFuse for a model that cannot be stacked.
+    """
+
+    def __init__(self, prepared: PreparedTask, data: Batches):
+        self._prepared, self._data = prepared, data
+        seed_model(0)
+        template = prepared.task.model().to(prepared.device)
+        prepared.task.loss(template, next(data.shuffled(0, 0))).backward()  # type: ignore[no-untyped-call]
+        self._model = StackedModel(template, prepared.task)
+        self._slices: list[Slice] = []
+        self._stacked: dict[SliceKey, StackedSlice] = {}
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The lanes that are here, by their rows."""
+        return [lane for each in self._slices for lane in each.lanes]
+
+    def join(self, lanes: Sequence[Lane]) -> None:
+        """Takes lanes in."""
+        for lane in lanes:
+            key = slice_key(lane)
+            if key is None:
+                self._slices.append(StockSlice(lane, self._model.layout))
+                continue
+            arrived = StackedSlice(lane, self._model.layout)
+            if key in self._stacked:
+                self._stacked[key].append(arrived)
+            else:
+                self._stacked[key] = arrived
+                self._slices.append(arrived)
+        self._model.adopt([lane.model for lane in self.lanes])
+
+    def leave(self, lanes: Sequence[Lane]) -> None:
+        """Lets lanes go: parameters, buffers and optimizer are a lane's own again, as the last step left them."""
+        for each in self._slices:
+            for row, lane in enumerate(each.lanes):
+                if lane in lanes:
+                    each.settle(row)
+                    self._model.release(lane.model)
+        staying = [(each, [row for row, lane in enumerate(each.lanes) if lane not in lanes]) for each in self._slices]
+        for each, rows in staying:
+            if 0 < len(rows) < len(each.lanes):
+                each.select(rows)
+        self._slices = [each for each, rows in staying if rows]
+        self._stacked = {key: each for key, each in self._stacked.items() if each in self._slices}
+        self._model.adopt([lane.model for lane in self.lanes])
+
+    def settle(self, lane: Lane) -> None:
+        """Brings a lane's own optimizer up to date, so that its state_dict() can be kept."""
+        each = next(each for each in self._slices if lane in each.lanes)
+        each.settle(each.lanes.index(lane))
+
+    def train_epoch(self) -> list[tuple[Lane, EpochCurve]]:
+        """Trains every lane one epoch, or what its budget leaves of it."""
+        lanes = self.lanes
+        # The first lane's last: lanes draw from its random stream, as it would alone.
+        for lane in reversed(lanes):
+            lane.begin_epoch()
+        places = [(lane.job.seed, lane.epoch) for lane in self._rows(lanes)]
+        batches = LaneBatches(self._data, places, self._prepared.device)
+        left = self._data.per_epoch
+        curves: list[tuple[Lane, EpochCurve]] = []
+        while left and (lanes := self.lanes):
+            steps = min(LOOK_EVERY, left, *(lane.total_steps - lane.step for lane in lanes))
+            losses, examples = self._train_chunk(batches, steps)
+            left -= steps
+            for lane, own in zip(lanes, losses, strict=True):
+                lane.take(own, examples)
+            gone = [lane for lane in lanes if not lane.finite or (left and lane.done)]
+            if gone:
+                self.leave(gone)
+                batches.keep([lanes.index(lane) for lane in self._rows(self.lanes)])
+                curves += [(lane, lane.end_epoch()) for lane in gone]
+        return curves + [(lane, lane.end_epoch()) for lane in self.lanes]
+
+    def _train_chunk(self, batches: LaneBatches, steps: int) -> tuple[list[list[float]], list[int]]:
+        """Makes steps and looks at the losses once: [K][steps], and examples [steps]."""
+        for each in self._slices:
+            each.prepare(steps)
+        losses: list[Tensor] = []
+        examples: list[int] = []
+        for batch in islice(batches, steps):
+            examples.append(example_count(batch))
+            losses.append(self._step(batch)[: len(self.lanes)])
+        fetched: list[list[float]] = torch.stack(losses, dim=1).tolist()
+        return fetched, examples
+
+    def _step(self, batch: Batch) -> Tensor:
+        """One prepared step on a batch [K, B, ...]: the losses before it, [K]."""
+        losses = self._model.losses(batch)
+        [grad] = torch.autograd.grad(losses.sum(), self._model.flat)
+        flat, start = self._model.flat.detach(), 0
+        for each in self._slices:
+            rows = slice(start, start + len(each.lanes))
+            each.step(flat[rows], grad[rows])
+            start = rows.stop
+        flat[start:] = flat[: len(flat) - start]
+        return losses.detach()
+
+    def rehearsal(self) -> Callable[[], object]:
+        """A step that may be made over and over, to be timed; the lanes are of no use afterwards."""
+        lanes = self.lanes
+        for lane in lanes:
+            lane.begin_epoch()
+        batch = next(LaneBatches(self._data, [(0, 0)] * len(self._rows(lanes)), self._prepared.device))
+
+        def step() -> Tensor:
+            for each in self._slices:
+                each.prepare(1)
+            return self._step(batch)
+
+        return step
+
+    @staticmethod
+    def _rows(lanes: list[Lane]) -> list[Lane]:
+        """The lane of each row: a lonely one has a double."""
+        return lanes * 2 if len(lanes) == 1 else lanes
+
+    def evaluate(self) -> list[tuple[Lane, dict[str, float]]]:
+        """The validation metrics of every lane, each the mean over all examples; empty without validation data."""
+        lanes = self.lanes
+        if self._prepared.val is None or not lanes:
+            return [(lane, {}) for lane in lanes]
+        sums: dict[str, Tensor] = {}
+        count = 0
+        for batch in self._prepared.val.in_order():
+            weight = example_count(batch)
+            count += weight
+            for name, values in self._model.metrics(spread(batch, len(self._model.flat))).items():
+                sums[name] = sums.get(name, torch.zeros((), device=values.device)) + values.double() * weight
+        means = {name: (total / count).tolist() for name, total in sums.items()}
+        return [(lane, {name: values[row] for name, values in means.items()}) for row, lane in enumerate(lanes)]

@@ -1,0 +1,136 @@
+"""How lanes of a stacked model are stepped: many at once by one rule, or one by its stock optimizer."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from sweeps.optimizers import OPTIMIZERS
+from workers.fused.model import Layout
+from workers.lane import Lane
+from workers.stacked.optimizer import StackedOptimizer
+from workers.stacked.rule import Flags, flags_of
+from workers.stacked.rules import RULES
+
+SliceKey = tuple[str, Flags]
+"""Lanes of one key step together."""
+
+
+class Slice(Protocol):
+    """Lanes that lie in adjacent rows and step together."""
+
+    lanes: list[Lane]
+
+    def prepare(self, steps: int) -> None:
+        """Makes the next steps ready, from where the lanes stand."""
+
+    def step(self, flat: Tensor, grad: Tensor) -> None:
+        """Takes the next step of every lane: moves its parameters in place, rows [k, P] on gradients [k, P]."""
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keeps the lanes of these rows, whose parameters and optimizers are their own again once they have left."""
+
+    def settle(self, row: int) -> None:
+        """Brings the lane's own optimizer to where the steps have left it."""
+
+
+class StackedSlice:
+    """Lanes of one elementwise rule, each with hyperparameters, LR and step count of its own."""
+
+    def __init__(self, lane: Lane, layout: Layout):
+        self.lanes = [lane]
+        self._layout = layout
+        parameter = next(lane.model.parameters())
+        self._optimizer = StackedOptimizer(
+            lane.job.optimizer,
+            [_group(lane)],
+            sum(layout.sizes),
+            cycled=_is_cycled(lane),
+            dtype=parameter.dtype,
+            device=parameter.device,
+        )
+        if lane.optimizer.state:
+            self._optimizer.load_lane(0, lane.optimizer.state_dict())
+
+    def append(self, other: "StackedSlice") -> None:
+        """Takes in another slice of the same key."""
+        self._optimizer.append(other._optimizer)
+        self.lanes += other.lanes
+
+    def prepare(self, steps: int) -> None:
+        columns = [_columns(lane, steps) for lane in self.lanes]
+        momenta = np.array([momentum for _, momentum in columns]).T
+        self._optimizer.prepare(np.array([lr for lr, _ in columns]).T, None if np.isnan(momenta).all() else momenta)
+
+    def step(self, flat: Tensor, grad: Tensor) -> None:
+        self._optimizer.step(flat, grad)
+
+    def select(self, rows: Sequence[int]) -> None:
+        self._optimizer.select(rows)
+        self.lanes = [self.lanes[row] for row in rows]
+
+    def settle(self, row: int) -> None:
+        self.lanes[row].optimizer.load_state_dict(self._optimizer.lane_state(row, self._layout.shapes))
+
+
+class StockSlice:
+    """One lane whose optimizer works on its row through the lane's own parameters, which are views of it."""
+
+    def __init__(self, lane: Lane, layout: Layout):
+        self.lanes = [lane]
+        self._layout = layout
+        named = dict(lane.model.named_parameters())
+        self._parameters = [named[name] for name in layout.names]
+        self._done = 0
+
+    def prepare(self, steps: int) -> None:
+        self._done = 0
+
+    def step(self, flat: Tensor, grad: Tensor) -> None:
+        [lane] = self.lanes
+        for parameter, view in zip(self._parameters, self._layout.views(grad[0]), strict=True):
+            parameter.grad = view if parameter.requires_grad else None
+        lane.schedule.set(epoch=lane.epoch, step=lane.step + self._done)
+        lane.optimizer.step()
+        self._done += 1
+
+    def select(self, rows: Sequence[int]) -> None:
+        self.lanes = [self.lanes[row] for row in rows]
+
+    def settle(self, row: int) -> None:
+        """Nothing: the lane's own optimizer is what steps."""
+
+
+def slice_key(lane: Lane) -> SliceKey | None:
+    """What lanes step together with this one; None if it steps alone, by its stock optimizer."""
+    if lane.job.optimizer not in RULES or len(lane.initial_lrs) > 1:
+        return None
+    return lane.job.optimizer, flags_of(_group(lane), cycled=_is_cycled(lane))
+
+
+def can_fuse(optimizer: str) -> bool:
+    """True if an optimizer is content with gradients that come for all lanes at once, and dense."""
+    needs = OPTIMIZERS[optimizer].needs if optimizer in OPTIMIZERS else None
+    return needs is None or not (needs.closure or needs.sparse)
+
+
+def _group(lane: Lane) -> dict[str, Any]:
+    [group] = lane.optimizer.param_groups
+    return {key: value for key, value in group.items() if key != "params"}
+
+
+def _is_cycled(lane: Lane) -> bool:
+    return lane.schedule.momenta(epoch=lane.epoch, step=lane.step) is not None
+
+
+def _columns(lane: Lane, steps: int) -> tuple[list[float], list[float]]:
+    """LR and momentum of a lane's next steps, [steps] each; NaN for a momentum that no schedule sets."""
+    if not lane.schedule.by_step:
+        return [lane.schedule.lrs(epoch=lane.epoch, step=lane.step)[0]] * steps, [np.nan] * steps
+    at = range(lane.step, lane.step + steps)
+    momenta = [lane.schedule.momenta(epoch=lane.epoch, step=step) for step in at]
+    return (
+        [lane.schedule.lrs(epoch=lane.epoch, step=step)[0] for step in at],
+        [np.nan if row is None else row[0] for row in momenta],
+    )

@@ -1,0 +1,58 @@
+"""Tries a task before the sweep: one batch, then one step of every optimizer and schedule that it will meet."""
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from sweeps.errors import TaskError, UserError
+from sweeps.records import Job, TaskInfo
+from workers.cohort import first_loss_message
+from workers.lane import Lane, PreparedTask
+from workers.seeding import seed_model
+
+
+def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
+    """Tries the model, one training batch and one validation batch, then a training step of every candidate.
+
+    Raises TaskError for a loss that is no loss, UserError for a candidate that asks for what there is not; one that
+    cannot train this model on these data is refused in what it returns.
+    """
+    seed_model(0)
+    model = prepared.task.model().to(prepared.device)
+    loss = prepared.task.loss(model, next(prepared.train.shuffled(0, 0)))
+    if getattr(loss, "shape", None) != () or not loss.requires_grad:
+        raise TaskError(f"the task's loss(model, batch) must give a scalar tensor with gradient, got {loss!r}")
+    if not math.isfinite(loss.item()):
+        raise TaskError(first_loss_message(loss.item()))
+    names: tuple[str, ...] = ()
+    if prepared.val is not None:
+        model.eval()
+        names = tuple(prepared.metrics(model, next(prepared.val.in_order())))
+    return TaskInfo(
+        steps_per_epoch=prepared.train.per_epoch,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        metrics=("train/loss", *names),
+        device=str(prepared.device),
+        refused=dict(_refused(prepared, candidates)),
+    )
+
+
+def _refused(prepared: PreparedTask, candidates: Iterable[Job]) -> Iterator[tuple[str, str]]:
+    """The candidates that cannot train, by key, and why. A step is made once per optimizer: it takes a new model."""
+    for _, jobs in groupby(candidates, key=lambda job: (job.optimizer, job.optimizer_params)):
+        lane: Lane | None = None
+        for job in jobs:
+            try:
+                if lane is None:
+                    rehearsed = Lane(prepared, job)
+                    rehearsed.rehearse()
+                    lane = rehearsed
+                else:
+                    lane.reschedule(job)
+            except UserError:
+                raise
+            except TaskError as error:
+                yield job.key, error.summary
+            except Exception as error:
+                first_line = str(error).strip().partition("\n")[0]
+                yield job.key, f"{type(error).__name__}: {first_line}"
