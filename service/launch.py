@@ -23,7 +23,7 @@ from sweeps.coderefs import code_references
 from sweeps.coordinator import Coordinator, Past
 from sweeps.errors import EnvironmentFailure
 from sweeps.ports import Recorder, Runner
-from sweeps.records import Ended, Ending, Pick, Proposal, RangeTest, Report, Stop, TaskInfo
+from sweeps.records import Ended, Ending, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, Stop, TaskInfo
 from sweeps.spec import SweepSpec
 
 _LEASE = 15.0
@@ -60,6 +60,10 @@ class Recorders:
     def probed(self, info: TaskInfo) -> None:
         for recorder in self._recorders:
             recorder.probed(info)
+
+    def planned(self, plan: LanePlan, probe: LaneProbe | None) -> None:
+        for recorder in self._recorders:
+            recorder.planned(plan, probe)
 
     def range_tested(self, test: RangeTest) -> None:
         for recorder in self._recorders:
@@ -142,7 +146,11 @@ def launch(
                 warn=lambda finding: say(f"warning: {finding}"),
             )
             with _kept(store, claimed):
-                past = Past(trials=store.history(claimed), range_tests=store.range_tests(claimed))
+                past = Past(
+                    trials=store.history(claimed),
+                    range_tests=store.range_tests(claimed),
+                    plan=store.sweep(claimed).lanes,
+                )
                 ending = coordinator.run(past)
                 store.finish(claimed, Status(ending.value))
             if Status(ending.value).ended:

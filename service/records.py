@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sweeps.records import Outcome, Proposal
+from sweeps.records import LanePlan, LaneProbe, Outcome, Proposal
 
 
 class Status(StrEnum):
@@ -53,6 +53,8 @@ class SweepRecord:
     total_trials: int
     mlflow: MlflowPlace | None
     steps_per_epoch: int | None
+    lanes: LanePlan | None
+    lane_probe: LaneProbe | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

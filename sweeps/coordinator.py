@@ -5,9 +5,11 @@ from what was recorded.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sweeps.jobs import candidate_jobs
+from sweeps.lanes import lane_plan, search_window, wants_probe
 from sweeps.lint import Finding, lint, news
 from sweeps.pairs import without
 from sweeps.picks import picks
@@ -32,6 +34,7 @@ class Past:
 
     trials: Sequence[TrialResult] = ()
     range_tests: Sequence[RangeTest] = ()
+    plan: LanePlan | None = None
 
 
 class Coordinator:
@@ -67,15 +70,16 @@ class Coordinator:
         """
         flight = preflight(self._spec, self._runner, self._warn)
         self._recorder.probed(flight.info)
-        self._runner.open(LanePlan())
         spec = without(self._spec, flight.left_out)
+        plan = past.plan or self._plan(spec, flight)
+        self._runner.open(plan)
         tests = RangePhase(spec, self._runner, self._recorder, past.range_tests).run(self._wanted, _TICK)
         if isinstance(tests, Stop):
             return _ENDINGS[tests]
         self._lint_again(flight, tests)
         epochs = spec.budget.total_epochs(flight.info.steps_per_epoch or 1)
         space = search_space(spec, tests, epochs, flight.left_out)
-        search = self._search(spec, space, tests, epochs)
+        search = self._search(spec, space, tests, epochs, plan)
         search.resume(past.trials)
         told = search.run(self._stop, _TICK)
         self._recorder.picked(picks(search.results, space, spec.objective, spec.seeds))
@@ -87,8 +91,21 @@ class Coordinator:
         ):
             self._warn(finding)
 
-    def _search(self, spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest], epochs: int) -> Search:
-        proposer = self._make_proposer(spec, space, starting_points(spec, space, tests), epochs)
+    def _plan(self, spec: SweepSpec, flight: Preflight) -> LanePlan:
+        size: Mapping[str, int] = {"workers": spec.workers.count, "trials": spec.total_trials}
+        probe = None
+        if wants_probe(spec.lanes, **size):
+            able = [job for job in candidate_jobs(spec, flight.left_out) if job.key not in flight.info.refused]
+            probe = self._runner.measure(able)
+        plan = lane_plan(spec.lanes, **size, probe=probe)
+        self._recorder.planned(plan, probe)
+        return plan
+
+    def _search(
+        self, spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest], epochs: int, plan: LanePlan
+    ) -> Search:
+        window = search_window(spec, plan)
+        proposer = self._make_proposer(spec, space, starting_points(spec, space, tests), epochs, window)
         return Search(spec, self._runner, self._recorder, proposer, epochs=epochs, checkpoints=self._checkpoints)
 
     def _stop(self) -> Stop | None:

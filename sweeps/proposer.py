@@ -70,10 +70,10 @@ class _WholeSpaceQMC(QMCSampler):
 class OptunaProposer:
     """A Proposer over an Optuna study that is never stored: the store's history rebuilds it."""
 
-    def __init__(self, spec: SweepSpec, space: SearchSpace, starts: Sequence[Point], epochs: int):
+    def __init__(self, spec: SweepSpec, space: SearchSpace, starts: Sequence[Point], epochs: int, window: int):
         self._spec, self._space, self._starts = spec, space, starts
         self._total = min(spec.trials, len(starts)) if spec.sampler.name == "grid" else spec.trials
-        self._window = spec.sampler.window or 2 * spec.workers.count
+        self._window = window
         self._learns = spec.sampler.name in ("tpe", "cma-es") or spec.pruner.name != "none"
         self._storage = _HorizonStorage()
         with _quiet():

@@ -50,7 +50,7 @@ class SamplerSpec:
     name: Literal["tpe", "quasi-random", "random", "grid", "cma-es"] = "tpe"
     startup_trials: int = 10
     window: int | None = None
-    """None: twice the workers, so that no worker waits long for a slow neighbour."""
+    """None: twice the lanes of all workers, so that none waits long for a slow neighbour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,14 @@ class WorkersSpec:
     cpus: float = 1.0
     gpus: float = 0.0
     threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesSpec:
+    """How many trials a worker trains at once (None: as many as pay), stacked ("fused") or in turns ("looped")."""
+
+    count: int | None = None
+    mode: Literal["auto", "fused", "looped"] = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +121,7 @@ class SweepSpec:
     trials: int
     seed: int = 0
     workers: WorkersSpec = field(default_factory=WorkersSpec)
+    lanes: LanesSpec = field(default_factory=LanesSpec)
     timeout: float | None = None
     """Seconds after which no trial is started and running ones are stopped; None: no limit."""
 

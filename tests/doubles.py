@@ -184,6 +184,9 @@ class MemoryRecorder:
         self.log.append(("probed",))
         self.info = info
 
+    def planned(self, plan: LanePlan, probe: LaneProbe | None) -> None:
+        self.plan = plan
+
     def range_tested(self, test: RangeTest) -> None:
         self.log.append(("range tested", test.optimizer))
         self.tests = [*(known for known in self.tests if known.optimizer != test.optimizer), test]

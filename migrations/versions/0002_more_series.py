@@ -1,4 +1,4 @@
-"""Further series of a trial's steps beside loss and LR: momentum, and the LRs of parameter groups."""
+"""Further series of a trial's steps (momentum, the LRs of parameter groups), and how a sweep's lanes were planned."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,9 +13,13 @@ def upgrade() -> None:
     """To 0002."""
     with op.batch_alter_table("curves") as batch:
         batch.add_column(sa.Column("more", sa.LargeBinary(), nullable=True))
+    with op.batch_alter_table("sweeps") as batch:
+        batch.add_column(sa.Column("lanes", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
     """Back to 0001."""
     with op.batch_alter_table("curves") as batch:
         batch.drop_column("more")
+    with op.batch_alter_table("sweeps") as batch:
+        batch.drop_column("lanes")

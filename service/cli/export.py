@@ -103,7 +103,9 @@ def _json_number(value: float) -> float | None:
 
 def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     from sweeps.errors import UserError
+    from sweeps.lanes import search_window
     from sweeps.proposer import OptunaProposer
+    from sweeps.records import LanePlan
     from sweeps.space import search_space, starting_points
     from sweeps.specfile import parse_spec
 
@@ -113,7 +115,8 @@ def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     spec, tests = parse_spec(record.spec), store.range_tests(sweep_id)
     epochs = spec.budget.total_epochs(record.steps_per_epoch or 1)
     space = search_space(spec, tests, epochs)
-    proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs)
+    window = search_window(spec, record.lanes or LanePlan())
+    proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs, window)
     proposer.replay(store.history(sweep_id))
     proposer.export(f"sqlite:///{file}", f"{record.name}-{sweep_id}")
     notes().print(f"wrote {file}: open it with `optuna-dashboard sqlite:///{file}`")

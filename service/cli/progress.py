@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from service.cli.output import notes, number
-from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
+from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
 from sweeps.spec import SweepSpec
 
 _SHOWN = 8
@@ -33,6 +33,10 @@ class Watcher:
         size = f"{info.parameters:,} parameters, {info.steps_per_epoch} steps an epoch" if info.steps_per_epoch else ""
         self.say(f"task {self._spec.task.use} on {info.device}{', ' if size else ''}{size}")
         self.phase = "LR range tests"
+
+    def planned(self, plan: LanePlan, probe: LaneProbe | None) -> None:
+        if plan.count > 1:
+            self.say(f"{plan.count} lanes a worker, {'stacked' if plan.fused else 'in turns'} ({plan.reason})")
 
     def range_tested(self, test: RangeTest) -> None:
         if test.trusted:

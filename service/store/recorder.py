@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.store.codec import finite, pack, pack_named, storable, to_json
 from service.store.database import Database, upsert
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
-from sweeps.records import Ended, Pick, Proposal, RangeTest, Report, TaskInfo
+from sweeps.records import Ended, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, TaskInfo
 
 
 class StoreRecorder:
@@ -27,6 +28,12 @@ class StoreRecorder:
             session.execute(
                 update(SweepRow).where(SweepRow.id == self._sweep_id).values(steps_per_epoch=info.steps_per_epoch)
             )
+
+    def planned(self, plan: LanePlan, probe: LaneProbe | None) -> None:
+        """Keeps how the workers train, for a resumed sweep to do the same, and why."""
+        lanes = {"plan": to_json(asdict(plan)), "probe": probe and _plain_probe(probe)}
+        with self._database.write() as session:
+            session.execute(update(SweepRow).where(SweepRow.id == self._sweep_id).values(lanes=lanes))
 
     def range_tested(self, test: RangeTest) -> None:
         """Keeps a range test; another of the same optimizer replaces it."""
@@ -160,3 +167,7 @@ class StoreRecorder:
         if epochs is None:
             raise LookupError(f"sweep {self._sweep_id} has no trial {number}: it was never proposed")
         return epochs
+
+
+def _plain_probe(probe: LaneProbe) -> dict[str, Any]:
+    return {**asdict(probe), "stacked": {str(lanes): seconds for lanes, seconds in probe.stacked.items()}}

@@ -14,6 +14,7 @@ from service.store.codec import to_json
 from service.store.database import Database
 from service.store.tables import SweepRow, TrialRow
 from sweeps.errors import UserError
+from sweeps.records import LanePlan, LaneProbe
 
 # Base 32 without what is read wrongly from a screen (0 and o, 1 and l); 40 bits are enough for one store.
 _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
@@ -127,4 +128,13 @@ def _record(row: SweepRow, ended_trials: int) -> SweepRecord:
         total_trials=row.total_trials,
         mlflow=place,
         steps_per_epoch=row.steps_per_epoch,
+        lanes=LanePlan(**row.lanes["plan"]) if row.lanes else None,
+        lane_probe=_lane_probe(row.lanes),
     )
+
+
+def _lane_probe(lanes: Mapping[str, Any] | None) -> LaneProbe | None:
+    if lanes is None or lanes["probe"] is None:
+        return None
+    probe = lanes["probe"]
+    return LaneProbe(**{**probe, "stacked": {int(count): seconds for count, seconds in probe["stacked"].items()}})

@@ -68,6 +68,8 @@ class SweepRow(Base):
     cancel_requested: Mapped[bool]
     total_trials: Mapped[int]
     steps_per_epoch: Mapped[int | None]
+    lanes: Mapped[dict[str, Any] | None]
+    """The LanePlan and the LaneProbe behind it."""
     owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     mlflow_tracking_uri: Mapped[str | None]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from sweeps.errors import SpecError
 from sweeps.objective import Objective
 from sweeps.spec import (
+    LanesSpec,
     OptimizerSpec,
     PrunerSpec,
     RangeTestSpec,
@@ -33,9 +34,9 @@ _NEEDED = {
 }
 _KEYS = (
     *("name", "task", "budget", "objective", "seeds", "optimizers", "schedulers", "groups", "sampler"),
-    *("pruner", "early_stopping", "trials", "seed", "workers", "timeout", "range_test", "starts"),
+    *("pruner", "early_stopping", "trials", "seed", "workers", "lanes", "timeout", "range_test", "starts"),
 )
-_NULL_MEANS_NONE = frozenset({"pruner", "early_stopping", "range_test"})
+_NULL_MEANS_NONE = frozenset({"lanes", "pruner", "early_stopping", "range_test"})
 
 T = TypeVar("T")
 Default = TypeVar("Default")
@@ -91,6 +92,7 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
     trials = section("trials", whole_of, None)
     seed = section("seed", whole_of, 0)
     workers = section("workers", settings.read_workers, WorkersSpec())
+    lanes = section("lanes", settings.read_lanes, LanesSpec())
     timeout = section("timeout", read_timeout, None)
     starts = section("starts", lambda node: read_starts(node, optimizers, schedulers, groups), ())
 
@@ -112,7 +114,7 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
     for rule in RULES:
         rule(draft)
     trials = trials if trials is not None else points
-    if root.found or not (task and budget and objective and sampler and pruner and workers and trials):
+    if root.found or not (task and budget and objective and sampler and pruner and workers and lanes and trials):
         return None
     return SweepSpec(
         name=name or name_of(task),
@@ -131,6 +133,7 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
         trials=trials,
         seed=seed or 0,
         workers=workers,
+        lanes=lanes,
         timeout=timeout,
     )
 

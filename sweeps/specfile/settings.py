@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from sweeps.objective import EarlyStopping
 from sweeps.param import Param
 from sweeps.records import Budget
-from sweeps.spec import PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
+from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
 from sweeps.specfile.node import Node, is_none
 
 SAMPLERS = ("tpe", "quasi-random", "random", "grid", "cma-es")
@@ -23,6 +23,7 @@ SHORT_FORMS: Mapping[str, str] = {
     "pruner": "name",
     "early_stopping": "patience",
     "workers": "count",
+    "lanes": "count",
 }
 """Sections that may be written as one value, and the key that it stands for: `sampler: tpe`."""
 
@@ -97,6 +98,14 @@ WORKERS = Section(
 )
 
 
+LANES = Section(
+    build=LanesSpec,
+    params={"count": COUNT, "mode": Param(kind="text", choices=("auto", "fused", "looped"))},
+    none=LanesSpec(count=1, mode="looped"),
+    optional=True,
+)
+
+
 def long_form(name: str, value: object) -> object:
     """A section with its short form written out.
 
@@ -123,3 +132,8 @@ def read_workers(node: Node) -> WorkersSpec | None:
     if workers is not None and workers.gpus > 1 and not workers.gpus.is_integer():
         node.at("gpus").refuse(f"must be a fraction up to 1 or a whole number, got {workers.gpus:g}")
     return workers
+
+
+def read_lanes(node: Node) -> LanesSpec | None:
+    """The lanes of each worker; `auto` is what the class takes unasked."""
+    return LanesSpec() if node.value == "auto" else LANES.read(node)

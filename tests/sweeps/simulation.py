@@ -8,10 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweeps.domains import Choice, Range
+from sweeps.lanes import search_window
 from sweeps.pairs import Pair
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
-from sweeps.records import Budget, Outcome, Proposal, TrialResult
+from sweeps.records import Budget, LanePlan, Outcome, Proposal, TrialResult
 from sweeps.space import search_space, starting_points
 from sweeps.spec import (
     OptimizerSpec,
@@ -65,7 +66,7 @@ def simulated_spec(sampler: str, pruner: str, **given: object) -> SweepSpec:
 def a_proposer(spec: SweepSpec, left_out: Collection[Pair] = ()) -> OptunaProposer:
     """The real proposer of a spec without range tests."""
     space = search_space(spec, [], EPOCHS, left_out)
-    return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS)
+    return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS, search_window(spec, LanePlan()))
 
 
 def noise(*facts: object) -> float:

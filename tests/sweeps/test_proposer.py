@@ -21,10 +21,11 @@ from optuna.trial import TrialState
 
 from sweeps.domains import Choice, Fixed, Range, contains
 from sweeps.errors import UserError
+from sweeps.lanes import search_window
 from sweeps.objective import Objective
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
-from sweeps.records import Budget, Outcome, Proposal, TrialResult
+from sweeps.records import Budget, LanePlan, Outcome, Proposal, TrialResult
 from sweeps.space import search_space
 from sweeps.spec import OptimizerSpec, PrunerSpec, SamplerSpec, SchedulerSpec, StartSpec, SweepSpec, WorkersSpec
 from tests.doubles import a_spec
@@ -285,7 +286,7 @@ def test_quasi_random_points_fill_the_range_evenly_however_many_seeds(seeds: tup
         trials=33,
     )
     space = search_space(spec, [], EPOCHS)
-    proposer = OptunaProposer(spec, space, [], EPOCHS)
+    proposer = OptunaProposer(spec, space, [], EPOCHS, search_window(spec, LanePlan()))
     lrs = [proposal.initial_lr for proposal in iter(proposer.ask, None)][:: len(seeds)][:32]
     decades = Counter(math.floor(math.log10(each)) for each in lrs)
     assert decades == {-4: 8, -3: 8, -2: 8, -1: 8}
@@ -296,7 +297,7 @@ def test_quasi_random_points_fill_the_range_evenly_however_many_seeds(seeds: tup
 
 def proposer_for(spec: SweepSpec, epochs: int = EPOCHS) -> OptunaProposer:
     """A proposer without any starting points."""
-    return OptunaProposer(spec, search_space(spec, [], epochs), [], epochs)
+    return OptunaProposer(spec, search_space(spec, [], epochs), [], epochs, search_window(spec, LanePlan()))
 
 
 def lr_spec(sampler: str, pruner: str = "none", **given: Any) -> SweepSpec:
@@ -323,7 +324,7 @@ def proposals_after(
     spec: SweepSpec, trains: Callable[[Proposal], tuple[Outcome, float | None]], starts: Sequence[Any] = ()
 ) -> list[Proposal]:
     """All proposals of a sweep whose trials take one epoch."""
-    proposer = OptunaProposer(spec, search_space(spec, [], EPOCHS), starts, EPOCHS)
+    proposer = OptunaProposer(spec, search_space(spec, [], EPOCHS), starts, EPOCHS, search_window(spec, LanePlan()))
     proposals = []
     while proposal := proposer.ask():
         outcome, value = trains(proposal)
@@ -440,7 +441,7 @@ def optuna_prunes(
 def we_prune(spec: SweepSpec, curves: Sequence[Sequence[float]], kept: int) -> list[int | None]:
     """Where the proposer prunes each curve at a rung, on one worker with a window of 1."""
     space = search_space(spec, [], EPOCHS)
-    proposer = OptunaProposer(spec, space, [{"optimizer": "SGD"}] * kept, EPOCHS)
+    proposer = OptunaProposer(spec, space, [{"optimizer": "SGD"}] * kept, EPOCHS, search_window(spec, LanePlan()))
     ends: list[int | None] = []
     for curve in curves:
         proposal = proposer.ask()

@@ -18,7 +18,7 @@ from service.records import Curve, MlflowPlace, Status
 from service.store import Store, upgrade
 from service.store.engine import connect, parse, writing
 from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
-from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
+from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
 
 DATA = Path(__file__).parent / "data"
 
@@ -73,6 +73,8 @@ PICK = Pick(
     high=0.2,
     notes=("few trials",),
 )
+PROBE = LaneProbe(most=64, alone=0.25, stacked={4: 0.2, 16: 0.125})
+PLAN = LanePlan(count=8, fused=True, reason="it pays")
 MORE = {"momentum": (0.9, 0.85, 0.9, 0.85), "lr/head": (0.01, 0.02, 0.01, 0.02)}
 LACKS_MORE = ("0001",)
 """Revisions that did not keep it."""
@@ -84,6 +86,7 @@ def fill(store: Store) -> None:
     store.claim(sweep_id, "1@here", 60)
     recorder = store.recorder(sweep_id)
     recorder.probed(TaskInfo(steps_per_epoch=2))
+    recorder.planned(PLAN, PROBE)
     recorder.range_tested(RANGE_TEST)
     for proposal in PROPOSALS:
         recorder.proposed(proposal)
@@ -104,6 +107,7 @@ def check(store: Store, revision: str = HEAD) -> None:
     assert (sweep.name, sweep.status, sweep.error) == ("stored", Status.INTERRUPTED, "stopped by hand")
     assert (sweep.spec, sweep.mlflow, sweep.steps_per_epoch) == (SPEC, PLACE, 2)
     assert (sweep.trials, sweep.total_trials) == (2, 3)
+    assert (sweep.lanes, sweep.lane_probe) == ((None, None) if revision in LACKS_MORE else (PLAN, PROBE))
     assert sweep.started is not None
     trials = store.trials(sweep_id)
     assert [trial.proposal for trial in trials] == PROPOSALS
