@@ -17,13 +17,13 @@ from service.home import Home
 from service.records import Status
 from service.store import LeaseLost, Store
 from service.tracking.client import check_reachable
-from service.tracking.thread import Tracking
+from service.tracking.process import TrackingProcess
 from sweeps.builtin import BUILTIN_TASKS
 from sweeps.coderefs import code_references
 from sweeps.coordinator import Coordinator, Past
 from sweeps.errors import EnvironmentFailure
 from sweeps.ports import Recorder, Runner
-from sweeps.records import Ended, Ending, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, Stop, TaskInfo
+from sweeps.records import Ended, Ending, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo
 from sweeps.spec import SweepSpec
 
 _LEASE = 15.0
@@ -36,10 +36,17 @@ _MLFLOW_PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where trials train: in Ray workers (of the cluster at `address`, else a local one) or in this process."""
+    """Where trials train: in Ray workers (of the cluster at `address`, else a local one) or in this process.
 
-    runner: Literal["ray", "inline"] = "ray"
+    Left to itself one worker without an address is this process: a cluster would take longer to start than to help.
+    """
+
+    runner: Literal["auto", "ray", "inline"] = "auto"
     address: str | None = None
+
+    def is_here(self, workers: int) -> bool:
+        """True if so many workers are this process."""
+        return self.runner == "inline" or (self.runner == "auto" and self.address is None and workers == 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +80,9 @@ class Recorders:
         for recorder in self._recorders:
             recorder.proposed(proposal)
 
-    def reported(self, number: int, report: Report, objective: float | None) -> None:
+    def reported(self, epochs: Sequence[Reported]) -> None:
         for recorder in self._recorders:
-            recorder.reported(number, report, objective)
+            recorder.reported(epochs)
 
     def ended(self, number: int, ended: Ended, value: float | None) -> None:
         for recorder in self._recorders:
@@ -135,7 +142,7 @@ def launch(
         store.claim(claimed, owner, _LEASE)
         if retry_failed:
             store.reset_failed(claimed)
-        with Tracking(store, claimed, home) as tracking:
+        with TrackingProcess(claimed, home) as tracking:
             checkpoints = home.checkpoints / claimed
             coordinator = Coordinator(
                 spec,
@@ -195,7 +202,7 @@ def _wanted(store: Store, sweep_id: str, owner: str, interrupt: Interrupt) -> Ca
 def _runner(spec: SweepSpec, place: Place) -> Runner:
     code = _users_code(spec)
     workers = spec.workers
-    if place.runner == "inline":
+    if place.is_here(spec.workers.count):
         from workers.inline import InlineRunner
 
         return InlineRunner(code.make_task, gpu=workers.gpus > 0, threads=workers.threads, provided=code.provided)

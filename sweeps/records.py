@@ -162,6 +162,10 @@ class Report:
     seconds: float = 0.0
 
 
+Reported = tuple[int, Report, float | None]
+"""A trial's number, what it reported, and the objective among it (None: it has none)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """A job has begun on a worker, from a checkpoint after `epoch` epochs (0: from the start)."""

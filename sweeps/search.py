@@ -81,9 +81,10 @@ class Search:
                 self._fill()
             if not self._running and (self._told or (self._proposer.exhausted and not self._waiting)):
                 return self._told
-            for event in self._runner.events(tick):
-                if event.key in self._running:
-                    self._take(event)
+            said = [event for event in self._runner.events(tick) if event.key in self._running]
+            self._record(said)
+            for event in said:
+                self._take(event)
 
     def _fill(self) -> None:
         new = list(islice(self._next(), self._runner.room()))
@@ -125,9 +126,20 @@ class Search:
                 error = f"tried {trial.attempts} times; {event.reason}"
                 self._take_end(Ended(key=event.key, outcome=Outcome.FAILED, error=error), trial)
 
+    def _record(self, said: Sequence[Event]) -> None:
+        """Records all that was reported, before any of it is judged."""
+        reports = [event for event in said if isinstance(event, Report)]
+        if reports:
+            self._recorder.reported([(self._number(each), each, self._objective(each)) for each in reports])
+
+    def _number(self, report: Report) -> int:
+        return self._running[report.key].proposal.number
+
+    def _objective(self, report: Report) -> float | None:
+        return report.metrics.get(self._spec.objective.metric)
+
     def _take_report(self, report: Report, trial: _Running) -> None:
-        value = report.metrics.get(self._spec.objective.metric)
-        self._recorder.reported(trial.proposal.number, report, value)
+        value = self._objective(report)
         trial.objectives.append(math.nan if value is None else value)
         prune = self._judge(trial, report.epoch)
         if report.epoch in trial.job.rungs:

@@ -18,6 +18,7 @@ from sweeps.records import (
     Proposal,
     RangeTest,
     Report,
+    Reported,
     Stop,
     TaskInfo,
     TrialResult,
@@ -195,7 +196,11 @@ class MemoryRecorder:
         self.log.append(("proposed", proposal.number))
         self.proposals.setdefault(proposal.number, proposal)
 
-    def reported(self, number: int, report: Report, objective: float | None) -> None:
+    def reported(self, epochs: Sequence[Reported]) -> None:
+        for number, report, objective in epochs:
+            self._reported(number, report, objective)
+
+    def _reported(self, number: int, report: Report, objective: float | None) -> None:
         self.log.append(("reported", number, report.epoch))
         self.reports[number, report.epoch] = report
         self.objectives[number, report.epoch] = objective

@@ -16,6 +16,7 @@ from workers.fused.measure import measure_lanes
 from workers.lane import PreparedTask
 from workers.mailbox import Mailbox
 from workers.probe import probe
+from workers.quickoptim import keep_compiler_out
 from workers.task import Task
 from workers.tracebacks import user_traceback
 from workers.trial import train_function
@@ -30,6 +31,7 @@ class Worker:
     def __init__(
         self, make_task: Callable[[], Any], *, gpu: bool, threads: int, provided: Mapping[str, Any] | None = None
     ):
+        keep_compiler_out()
         torch.set_num_threads(threads)
         # Denormal numbers slow diverging and dying lanes down several times over.
         torch.set_flush_denormal(True)

@@ -24,7 +24,7 @@ def cancel(sweep: SweepRef, store: StoreUrl = None, json: Json = False) -> None:
 
 def retry(
     sweep: SweepRef = "last",
-    runner: Annotated[Literal["ray", "inline"], typer.Option(help="Where to train.")] = "ray",
+    runner: Annotated[Literal["auto", "ray", "inline"], typer.Option(help="Where to train.")] = "auto",
     address: Annotated[str | None, typer.Option(help="Join the Ray cluster at this address.")] = None,
     store: StoreUrl = None,
     tracking_uri: TrackingUri = None,

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from service.cli.output import notes, number
-from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
+from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
 from sweeps.spec import SweepSpec
 
 _SHOWN = 8
@@ -49,8 +49,9 @@ class Watcher:
         self.phase = "trials"
         self.running[proposal.number] = (proposal, None, None)
 
-    def reported(self, number: int, report: Report, objective: float | None) -> None:
-        self.running[number] = (self.running[number][0], report, objective)
+    def reported(self, epochs: Sequence[Reported]) -> None:
+        for trial, report, objective in epochs:
+            self.running[trial] = (self.running[trial][0], report, objective)
 
     def ended(self, number: int, ended: Ended, value: float | None) -> None:
         proposal, _, _ = self.running.pop(number)

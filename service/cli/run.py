@@ -43,8 +43,9 @@ def run(
         str | None, typer.Option(metavar="ID", help="Go on with this sweep, or `last`, instead of a new one.")
     ] = None,
     runner: Annotated[
-        Literal["ray", "inline"], typer.Option(help="Ray workers, or this process (for a debugger).")
-    ] = "ray",
+        Literal["auto", "ray", "inline"],
+        typer.Option(help="Ray workers, or this process; auto: this process for one worker without --address."),
+    ] = "auto",
     address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one.")
     ] = None,

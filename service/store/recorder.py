@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.store.codec import finite, pack, pack_named, storable, to_json
 from service.store.database import Database, upsert
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
-from sweeps.records import Ended, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, TaskInfo
+from sweeps.records import Ended, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
 
 
 class StoreRecorder:
@@ -74,45 +74,49 @@ class StoreRecorder:
                 )
             )
 
-    def reported(self, number: int, report: Report, objective: float | None) -> None:
-        """Keeps an epoch: its report, its curve, and how far the trial is, with the latest finite objective.
+    def reported(self, epochs: Sequence[Reported]) -> None:
+        """Keeps epochs, in one transaction: reports, curves, and how far each trial is, with its last finite objective.
 
         An epoch that is reported again, after a resume, is overwritten in place: `id` and `at` stay, so that
         those who follow along see it once.
         """
+        with self._database.write() as session:
+            for number, report, objective in epochs:
+                self._keep_epoch(session, number, report, objective)
+
+    def _keep_epoch(self, session: Session, number: int, report: Report, objective: float | None) -> None:
         key = {"sweep_id": self._sweep_id, "number": number, "epoch": report.epoch}
         progress: dict[str, Any] = {"epochs": report.epoch}
         if finite(objective) is not None:
             progress["value"] = objective
-        with self._database.write() as session:
-            self._update_trial(session, number, progress)
-            upsert(
-                session,
-                ReportRow,
-                key
-                | {
-                    "step": report.step,
-                    "metrics": {name: float(value) for name, value in report.metrics.items()},
-                    "lrs": [float(lr) for lr in report.lrs],
-                    "objective": None if objective is None or math.isnan(objective) else objective,
-                    "seconds": report.seconds,
-                    "at": datetime.now(UTC),
-                },
-                keys=tuple(key),
-                keep=("at",),
-            )
-            upsert(
-                session,
-                CurveRow,
-                key
-                | {
-                    "last_step": report.step,
-                    "losses": pack(report.step_losses),
-                    "lrs": pack(report.step_lrs),
-                    "more": pack_named(report.step_more),
-                },
-                keys=tuple(key),
-            )
+        self._update_trial(session, number, progress)
+        upsert(
+            session,
+            ReportRow,
+            key
+            | {
+                "step": report.step,
+                "metrics": {name: float(value) for name, value in report.metrics.items()},
+                "lrs": [float(lr) for lr in report.lrs],
+                "objective": None if objective is None or math.isnan(objective) else objective,
+                "seconds": report.seconds,
+                "at": datetime.now(UTC),
+            },
+            keys=tuple(key),
+            keep=("at",),
+        )
+        upsert(
+            session,
+            CurveRow,
+            key
+            | {
+                "last_step": report.step,
+                "losses": pack(report.step_losses),
+                "lrs": pack(report.step_lrs),
+                "more": pack_named(report.step_more),
+            },
+            keys=tuple(key),
+        )
 
     def ended(self, number: int, ended: Ended, value: float | None) -> None:
         """Keeps how a trial ended; an interrupted one has not ended.

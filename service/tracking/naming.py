@@ -4,7 +4,7 @@ import posixpath
 import re
 
 from sweeps.domains import Value
-from sweeps.records import Budget, Proposal
+from sweeps.records import Budget, LanePlan, LaneProbe, Proposal
 
 _SHORT = {
     "CosineAnnealingLR": "cosine",
@@ -82,3 +82,18 @@ def key_name(name: str) -> str:
     ('val/acc_5', 'a/b', 'val/loss')
     """
     return posixpath.normpath(re.sub(r"[^\w. :/-]", "_", name).replace("..", "_").strip("/") or "_")[:250]
+
+
+def lane_tags(plan: LanePlan, probe: LaneProbe | None) -> dict[str, str]:
+    """How the workers trained and what was measured beforehand, as tags.
+
+    >>> lane_tags(LanePlan(count=8, fused=True, reason="it pays"), LaneProbe(most=64, alone=3e-4, stacked={8: 2e-4}))
+    {'lanes': '8 stacked: it pays', 'lanes.timing': 'a step of a lane: alone 0.30 ms, of 8 stacked 0.20 ms'}
+    """
+    tags = {
+        "lanes": f"{plan.count} {'stacked' if plan.fused else 'in turns'}{': ' if plan.reason else ''}{plan.reason}"
+    }
+    if probe is not None and probe.stacked:
+        stacked = ", ".join(f"of {lanes} stacked {1e3 * seconds:.2f} ms" for lanes, seconds in probe.stacked.items())
+        tags["lanes.timing"] = f"a step of a lane: alone {1e3 * probe.alone:.2f} ms, {stacked}"
+    return tags

@@ -12,7 +12,7 @@ from service.plots.palette import SWEEP_COLOUR
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.context import Context, began, status_of_unfinished
 from service.tracking.links import artifact_address, run_path
-from service.tracking.naming import budget_text
+from service.tracking.naming import budget_text, lane_tags
 from service.tracking.note import RANGE_TESTS, outcome_counts, sweep_note
 from service.tracking.pick_tables import csv_table, json_table, pick_params, pick_points
 from service.tracking.runs import Run, Runs, sweep_key
@@ -117,6 +117,8 @@ class ParentRun:
         )
         counts = outcome_counts(trials)
         tags = {"mlflow.note.content": note, "outcome": sweep.status.value, "trials": counts}
+        if sweep.lanes is not None:
+            tags |= lane_tags(sweep.lanes, sweep.lane_probe)
         if sweep.error:
             tags["error"] = sweep.error.strip().rpartition("\n")[2]
         return tags

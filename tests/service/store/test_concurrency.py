@@ -35,8 +35,8 @@ recorder = store.recorder(args[0])
 for number in range(int(me), 40, 4):
     recorder.proposed(Proposal(number=number, optimizer="SGD", scheduler="none", initial_lr=0.1, seed=0))
     for epoch in (1, 2):
-        recorder.reported(number, Report(key="", epoch=epoch, step=epoch, metrics={}, lrs=(0.1,),
-                                         step_losses=(0.5,), step_lrs=(0.1,)), 0.5)
+        recorder.reported([(number, Report(key="", epoch=epoch, step=epoch, metrics={}, lrs=(0.1,),
+                                         step_losses=(0.5,), step_lrs=(0.1,)), 0.5)])
     recorder.ended(number, Ended(key="", outcome=Outcome.COMPLETE), 0.5)
     store.renew(args[0], "1@here", 60)
 """

@@ -22,7 +22,7 @@ def fill(store: Store, make) -> tuple[str, int]:
     for epoch in range(1, 1000):
         losses = tuple(noise.random() for _ in range(1000))
         try:
-            recorder.reported(0, make.report(epoch, step=1000 * epoch, step_losses=losses), 0.5)
+            recorder.reported([(0, make.report(epoch, step=1000 * epoch, step_losses=losses), 0.5)])
         except EnvironmentFailure as error:
             message = str(error)
             break
@@ -60,7 +60,7 @@ def test_a_full_disk_keeps_what_was_recorded(small_disk: Path, make) -> None:
         sweep_id, epochs = fill(store, make)
         check(store, sweep_id, epochs)
         ballast.unlink()
-        store.recorder(sweep_id).reported(0, make.report(epochs + 1, step_losses=(0.5,) * 1000), 0.5)
+        store.recorder(sweep_id).reported([(0, make.report(epochs + 1, step_losses=(0.5,) * 1000), 0.5)])
         check(store, sweep_id, epochs + 1)
     with Store.open(f"sqlite:///{small_disk}/lrsweep.db") as store:
         check(store, sweep_id, epochs + 1)

@@ -112,7 +112,7 @@ def test_a_claim_forgets_an_old_cancellation_unless_nobody_heeded_it(store: Stor
 def test_failed_trials_are_reset_to_run_again(store: Store, sweep_id: str, recorder: StoreRecorder, make) -> None:
     for number, outcome in enumerate([Outcome.COMPLETE, Outcome.DIVERGED, Outcome.FAILED]):
         recorder.proposed(make.proposal(number))
-        recorder.reported(number, make.report(1), 0.5)
+        recorder.reported([(number, make.report(1), 0.5)])
         recorder.ended(number, make.ended(outcome, error="boom"), 0.5)
     store.set_mlflow_run(sweep_id, 2, "run")
     last_id = store.reports(sweep_id)[-1].id
@@ -125,7 +125,7 @@ def test_failed_trials_are_reset_to_run_again(store: Store, sweep_id: str, recor
     assert [trial.outcome for trial in store.trials(sweep_id)] == [Outcome.COMPLETE, Outcome.DIVERGED, None]
     assert store.reset_failed(sweep_id) == 0
     # The id of the deleted report is not given out again, or followers would miss the new one.
-    recorder.reported(2, make.report(1), 0.5)
+    recorder.reported([(2, make.report(1), 0.5)])
     assert [report.number for report in store.reports(sweep_id, after=last_id)] == [2]
 
 

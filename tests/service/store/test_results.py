@@ -30,7 +30,7 @@ def test_a_proposal_comes_back_equal(store: Store, sweep_id: str, recorder: Stor
 
 def test_proposing_again_changes_nothing(store: Store, sweep_id: str, recorder: StoreRecorder, make) -> None:
     recorder.proposed(make.proposal(0))
-    recorder.reported(0, make.report(1), 0.5)
+    recorder.reported([(0, make.report(1), 0.5)])
     before = store.trials(sweep_id)
     recorder.proposed(make.proposal(0))
     assert store.trials(sweep_id) == before
@@ -51,7 +51,7 @@ def test_recording_about_a_trial_that_was_never_proposed_is_a_bug(
     store: Store, sweep_id: str, recorder: StoreRecorder, make
 ) -> None:
     with pytest.raises(LookupError, match="no trial 3: it was never proposed"):
-        recorder.reported(3, make.report(1), 0.5)
+        recorder.reported([(3, make.report(1), 0.5)])
     with pytest.raises(LookupError, match="no trial 3: it was never proposed"):
         recorder.ended(3, make.ended(), 0.5)
     with pytest.raises(LookupError, match="trial 3 of sweep"):
@@ -64,7 +64,7 @@ def test_reports_come_back_whole_and_in_order(store: Store, sweep_id: str, recor
         recorder.proposed(make.proposal(number))
     sent = [(0, make.report(1)), (1, make.report(1)), (0, make.report(2))]
     for number, report in sent:
-        recorder.reported(number, report, report.metrics["val/loss"])
+        recorder.reported([(number, report, report.metrics["val/loss"])])
     came = store.reports(sweep_id)
     for (number, report), record in zip(sent, came, strict=True):
         assert (record.number, record.epoch, record.step) == (number, report.epoch, report.step)
@@ -83,7 +83,7 @@ def test_sweeps_do_not_see_each_other(store: Store, make) -> None:
     for sweep_id in ids:
         recorder = store.recorder(sweep_id)
         recorder.proposed(make.proposal(0))
-        recorder.reported(0, make.report(1), 0.5)
+        recorder.reported([(0, make.report(1), 0.5)])
         recorder.range_tested(make.range_test())
         recorder.picked([make.pick()])
     store.recorder(ids[0]).picked([])
@@ -98,9 +98,9 @@ def test_sweeps_do_not_see_each_other(store: Store, make) -> None:
 def test_metrics_that_are_no_numbers_survive(store: Store, sweep_id: str, recorder: StoreRecorder, make) -> None:
     recorder.proposed(make.proposal(0))
     metrics = {"train/loss": math.nan, "val/loss": math.inf, "gain": -math.inf}
-    recorder.reported(0, make.report(1, metrics=metrics, step_losses=(1.0, math.nan)), math.inf)
-    recorder.reported(0, make.report(2), math.nan)
-    recorder.reported(0, make.report(3), None)
+    recorder.reported([(0, make.report(1, metrics=metrics, step_losses=(1.0, math.nan)), math.inf)])
+    recorder.reported([(0, make.report(2), math.nan)])
+    recorder.reported([(0, make.report(3), None)])
     came = store.reports(sweep_id)[0].metrics
     assert math.isnan(came["train/loss"])
     assert (came["val/loss"], came["gain"]) == (math.inf, -math.inf)
@@ -115,8 +115,8 @@ def test_a_curve_is_put_together_from_all_epochs(store: Store, sweep_id: str, re
     recorder.proposed(make.proposal(0))
     assert store.curve(sweep_id, 0) == Curve(steps=(), losses=(), lrs=())
     for epoch in (1, 2):
-        recorder.reported(0, make.report(epoch), 0.5)
-    recorder.reported(0, make.report(3, step=5, step_losses=(0.2,), step_lrs=(0.001,)), 0.5)
+        recorder.reported([(0, make.report(epoch), 0.5)])
+    recorder.reported([(0, make.report(3, step=5, step_losses=(0.2,), step_lrs=(0.001,)), 0.5)])
     assert store.curve(sweep_id, 0) == Curve(
         steps=(1, 2, 3, 4, 5), losses=(1.5, 1.0, 0.75, 0.5, 0.2), lrs=(0.1, 0.05, 0.1, 0.05, 0.001)
     )
@@ -128,13 +128,13 @@ def test_further_series_are_put_together_and_nan_where_an_epoch_has_none(
     recorder.proposed(make.proposal(0))
     series = [{}, {"momentum": (0.9, 0.8)}, {"momentum": (0.7, 0.6), "lr/head": (0.0, 0.5)}, {}]
     for epoch, more in enumerate(series, start=1):
-        recorder.reported(0, make.report(epoch, step_more=more), 0.5)
+        recorder.reported([(0, make.report(epoch, step_more=more), 0.5)])
     more = store.curve(sweep_id, 0).more
     assert more == {
         "momentum": pytest.approx((math.nan, math.nan, 0.9, 0.8, 0.7, 0.6, math.nan, math.nan), nan_ok=True),
         "lr/head": pytest.approx((*[math.nan] * 4, 0.0, 0.5, math.nan, math.nan), nan_ok=True),
     }
-    recorder.reported(0, make.report(3), 0.5)
+    recorder.reported([(0, make.report(3), 0.5)])
     assert set(store.curve(sweep_id, 0).more) == {"momentum"}
 
 
@@ -144,9 +144,9 @@ def test_history_holds_every_trial_with_its_objectives(
     for number in range(3):
         recorder.proposed(make.proposal(number))
     for epoch, value in enumerate([0.5, 0.25, 0.375], start=1):
-        recorder.reported(0, make.report(epoch), value)
+        recorder.reported([(0, make.report(epoch), value)])
     recorder.ended(0, make.ended(), 0.25)
-    recorder.reported(1, make.report(2), 0.75)
+    recorder.reported([(1, make.report(2), 0.75)])
     complete, running, waiting = store.history(sweep_id)
     assert (complete.outcome, complete.value, complete.epochs) == (Outcome.COMPLETE, 0.25, 3)
     assert complete.objectives == (0.5, 0.25, 0.375)
@@ -162,13 +162,13 @@ def test_a_resumed_trial_overwrites_in_place_and_drops_what_it_never_reached(
 ) -> None:
     recorder.proposed(make.proposal(0))
     for epoch in (1, 2, 3, 4):
-        recorder.reported(0, make.report(epoch), 1.0)
+        recorder.reported([(0, make.report(epoch), 1.0)])
     before = store.reports(sweep_id)
     recorder.ended(0, make.ended(interrupted=True), 1.0)
     trial = store.trial(sweep_id, 0)
     assert (trial.outcome, trial.ended, trial.epochs) == (None, None, 4)
     for epoch in (2, 3):
-        recorder.reported(0, make.report(epoch, seconds=9.0), 0.5)
+        recorder.reported([(0, make.report(epoch, seconds=9.0), 0.5)])
     after = store.reports(sweep_id)
     assert [(report.id, report.at) for report in after] == [(report.id, report.at) for report in before]
     assert [report.seconds for report in after] == [0.25, 9.0, 9.0, 1.0]

@@ -91,7 +91,7 @@ def fill(store: Store) -> None:
     for proposal in PROPOSALS:
         recorder.proposed(proposal)
     for report in REPORTS:
-        recorder.reported(0, report, report.metrics["val/loss"])
+        recorder.reported([(0, report, report.metrics["val/loss"])])
     recorder.ended(0, Ended(key="trial 0", outcome=Outcome.COMPLETE), 0.25)
     recorder.ended(1, Ended(key="trial 1", outcome=Outcome.FAILED, error="Traceback: boom"), None)
     recorder.picked([PICK])

@@ -75,7 +75,7 @@ class Sweep:
             "step_lrs": (0.1,) * STEPS,
             "seconds": float(epoch),
         }
-        self.record.reported(number, Report(key=f"trial {number}", epoch=epoch, **defaults | fields), loss)
+        self.record.reported([(number, Report(key=f"trial {number}", epoch=epoch, **defaults | fields), loss)])
 
     def end(
         self,

@@ -25,6 +25,8 @@ RECORD = SweepRecord(
     total_trials=8,
     mlflow=None,
     steps_per_epoch=10,
+    lanes=None,
+    lane_probe=None,
 )
 
 

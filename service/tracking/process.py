@@ -1,0 +1,90 @@
+"""Live tracking from a process of its own: importing mlflow and talking to it cost training nothing.
+
+The child is `python -m service.tracking.process`. It reads two lines: where the sweep is, and at the end how long to be
+patient; it answers the second with what MLflow lacks. When its parent dies it writes what the store has, and ends.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from service.home import Home
+from service.tracking.links import without_password
+
+
+class TrackingProcess:
+    """Shows one sweep in MLflow while it runs, between `with` and `close`; nothing that goes wrong there is raised."""
+
+    def __init__(self, sweep_id: str, home: Home):
+        self._sweep_id, self._home = sweep_id, home
+        self._child: subprocess.Popen[str] | None = None
+        self._trouble: str | None = None
+
+    def __enter__(self) -> Self:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "service.tracking.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._say({"sweep": self._sweep_id, **{key: str(value) for key, value in asdict(self._home).items()}})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(patience=0.0)
+
+    def close(self, patience: float) -> str | None:
+        """Ends the tracking with a last, complete sync; None if MLflow has everything, else what is wrong.
+
+        Call it once the store says how the sweep ended. While MLflow is away it is tried again for `patience` seconds.
+        """
+        if self._child is None:
+            return self._trouble
+        self._say({"patience": patience})
+        answer, _ = self._child.communicate()
+        self._child = None
+        self._trouble = self._read(answer)
+        return self._trouble
+
+    def _read(self, answer: str) -> str | None:
+        if not answer:
+            return f"what writes to MLflow at {without_password(self._home.tracking_uri)} ended without a word"
+        trouble: str | None = json.loads(answer)
+        return trouble
+
+    def _say(self, message: dict[str, object]) -> None:
+        assert self._child is not None
+        assert self._child.stdin is not None
+        try:
+            print(json.dumps(message), file=self._child.stdin, flush=True)
+        except BrokenPipeError:
+            # It has died; close() says so.
+            return
+
+
+def main() -> None:
+    """The child's side."""
+    # Ctrl-C in a terminal reaches the whole group; the parent says when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from service.store import Store
+    from service.tracking.thread import Tracking
+
+    order = json.loads(sys.stdin.readline())
+    sweep_id = order.pop("sweep")
+    home = Home(**{**order, "folder": Path(order["folder"])})
+    with Store.open(home.store_url) as store, Tracking(store, sweep_id, home) as tracking:
+        closing = sys.stdin.readline()
+        trouble = tracking.close(json.loads(closing)["patience"] if closing else 0.0)
+    print(json.dumps(trouble), flush=True)
+
+
+if __name__ == "__main__":
+    main()
