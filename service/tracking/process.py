@@ -41,6 +41,12 @@ class TrackingProcess:
     ) -> None:
         self.close(patience=0.0)
 
+    @property
+    def pid(self) -> int:
+        """The child."""
+        assert self._child is not None
+        return self._child.pid
+
     def close(self, patience: float) -> str | None:
         """Ends the tracking with a last, complete sync; None if MLflow has everything, else what is wrong.
 

@@ -1,0 +1,78 @@
+"""MLflow is written to by a process of its own, which outlives nothing and hides nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.home import Home
+from service.store import Store
+from service.tracking.process import TrackingProcess
+from tests.service.mlflow_server import home_in
+from tests.service.tracking.conftest import Look, Sweep
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return home_in(tmp_path / "home")
+
+
+@pytest.fixture
+def sweep(home: Home) -> Iterator[Sweep]:
+    home.folder.mkdir(parents=True, exist_ok=True)
+    with Store.open(home.store_url) as store:
+        yield Sweep(store)
+
+
+def test_what_the_store_has_is_in_mlflow_when_it_closes(sweep: Sweep, home: Home) -> None:
+    with TrackingProcess(sweep.id, home) as tracking:
+        sweep.train(0)
+        sweep.finish()
+        assert tracking.close(patience=60) is None
+    assert set(Look(home, sweep).runs()) == {"sweep", "trial 0"}
+
+
+def test_a_mlflow_that_is_away_is_said_at_the_end(sweep: Sweep, home: Home) -> None:
+    away = replace(home, tracking_uri="http://127.0.0.1:9")
+    with TrackingProcess(sweep.id, away) as tracking:
+        trouble = tracking.close(patience=0)
+    assert trouble is not None
+    assert "127.0.0.1:9" in trouble
+
+
+def test_a_child_that_dies_is_said_at_the_end(sweep: Sweep, home: Home) -> None:
+    with TrackingProcess(sweep.id, home) as tracking:
+        os.kill(tracking.pid, signal.SIGKILL)
+        trouble = tracking.close(patience=0)
+    assert trouble is not None
+    assert "without a word" in trouble
+
+
+def test_ctrl_c_is_for_the_parent_to_hear(sweep: Sweep, home: Home) -> None:
+    with TrackingProcess(sweep.id, home) as tracking:
+        # Once it listens to nobody else: its own signal handler is set first thing.
+        time.sleep(1)
+        os.kill(tracking.pid, signal.SIGINT)
+        sweep.finish()
+        assert tracking.close(patience=60) is None
+
+
+def test_a_child_whose_parent_is_gone_ends(sweep: Sweep, home: Home) -> None:
+    script = (
+        "import sys; from pathlib import Path; from service.home import Home; "
+        "from service.tracking.process import TrackingProcess; "
+        f"tracking = TrackingProcess({sweep.id!r}, Home(folder=Path({str(home.folder)!r}), "
+        f"store_url={home.store_url!r}, tracking_uri={home.tracking_uri!r})); "
+        "tracking.__enter__(); print(tracking.pid, flush=True); import os; os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    child, deadline = int(done.stdout), time.monotonic() + 60
+    while os.path.exists(f"/proc/{child}/stat") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not os.path.exists(f"/proc/{child}/stat")
