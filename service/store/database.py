@@ -57,14 +57,17 @@ def clock(session: Session) -> datetime:
 def upsert(
     session: Session,
     row: type[Base],
-    values: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
     *,
     keys: Sequence[str],
     keep: Sequence[str] = (),
 ) -> None:
-    """Inserts a row, or brings the one with the same keys up to date, all but the columns in `keep`."""
+    """Inserts rows, or brings those with the same keys up to date, all but the columns in `keep`.
+
+    All have the same columns; there is at least one.
+    """
     # Only the dialect in use: the other's import would cost every command a twentieth of a second.
     insert = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}").insert
-    statement = insert(row).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+    statement = insert(row.__table__)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys and name not in keep}
+    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)

@@ -4,15 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, update
+from sqlalchemy import Float, Table, bindparam, delete, func, update
 from sqlalchemy.orm import Session
 
 from service.store.codec import finite, pack, pack_named, storable, to_json
 from service.store.database import Database, upsert
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
 from sweeps.records import Ended, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
+
+_TRIALS = cast(Table, TrialRow.__table__)
 
 
 class StoreRecorder:
@@ -51,7 +53,7 @@ class StoreRecorder:
             "losses": pack(loss for losses in test.losses for loss in losses),
         }
         with self._database.write() as session:
-            upsert(session, RangeTestRow, values, keys=("sweep_id", "optimizer"))
+            upsert(session, RangeTestRow, [values], keys=("sweep_id", "optimizer"))
 
     def proposed(self, proposal: Proposal) -> None:
         """Adds a trial. One that is proposed again, in a resumed sweep, stays as it is."""
@@ -80,43 +82,30 @@ class StoreRecorder:
         An epoch that is reported again, after a resume, is overwritten in place: `id` and `at` stay, so that
         those who follow along see it once.
         """
+        keys = [{"sweep_id": self._sweep_id, "number": number, "epoch": report.epoch} for number, report, _ in epochs]
+        reports = [_report_row(report, objective) for _, report, objective in epochs]
+        curves = [_curve_row(report) for _, report, _ in epochs]
         with self._database.write() as session:
-            for number, report, objective in epochs:
-                self._keep_epoch(session, number, report, objective)
+            self._advance(session, epochs)
+            upsert(session, ReportRow, _joined(keys, reports), keys=tuple(keys[0]), keep=("at",))
+            upsert(session, CurveRow, _joined(keys, curves), keys=tuple(keys[0]))
 
-    def _keep_epoch(self, session: Session, number: int, report: Report, objective: float | None) -> None:
-        key = {"sweep_id": self._sweep_id, "number": number, "epoch": report.epoch}
-        progress: dict[str, Any] = {"epochs": report.epoch}
-        if finite(objective) is not None:
-            progress["value"] = objective
-        self._update_trial(session, number, progress)
-        upsert(
-            session,
-            ReportRow,
-            key
-            | {
-                "step": report.step,
-                "metrics": {name: float(value) for name, value in report.metrics.items()},
-                "lrs": [float(lr) for lr in report.lrs],
-                "objective": None if objective is None or math.isnan(objective) else objective,
-                "seconds": report.seconds,
-                "at": datetime.now(UTC),
-            },
-            keys=tuple(key),
-            keep=("at",),
+    def _advance(self, session: Session, epochs: Sequence[Reported]) -> None:
+        """Says how far trials are. Raises LookupError if one was never proposed."""
+        found = session.connection().execute(
+            update(_TRIALS)
+            .where(_TRIALS.c.sweep_id == self._sweep_id, _TRIALS.c.number == bindparam("trial"))
+            .values(
+                epochs=bindparam("done"), value=func.coalesce(bindparam("objective", type_=Float), _TRIALS.c.value)
+            ),
+            [
+                {"trial": number, "done": report.epoch, "objective": finite(objective)}
+                for number, report, objective in epochs
+            ],
         )
-        upsert(
-            session,
-            CurveRow,
-            key
-            | {
-                "last_step": report.step,
-                "losses": pack(report.step_losses),
-                "lrs": pack(report.step_lrs),
-                "more": pack_named(report.step_more),
-            },
-            keys=tuple(key),
-        )
+        if found.rowcount != len(epochs):
+            numbers = ", ".join(str(number) for number, _, _ in epochs)
+            raise LookupError(f"sweep {self._sweep_id} has no trial {numbers}: it was never proposed")
 
     def ended(self, number: int, ended: Ended, value: float | None) -> None:
         """Keeps how a trial ended; an interrupted one has not ended.
@@ -175,3 +164,27 @@ class StoreRecorder:
 
 def _plain_probe(probe: LaneProbe) -> dict[str, Any]:
     return {**asdict(probe), "stacked": {str(lanes): seconds for lanes, seconds in probe.stacked.items()}}
+
+
+def _report_row(report: Report, objective: float | None) -> dict[str, Any]:
+    return {
+        "step": report.step,
+        "metrics": {name: float(value) for name, value in report.metrics.items()},
+        "lrs": [float(lr) for lr in report.lrs],
+        "objective": None if objective is None or math.isnan(objective) else objective,
+        "seconds": report.seconds,
+        "at": datetime.now(UTC),
+    }
+
+
+def _curve_row(report: Report) -> dict[str, Any]:
+    return {
+        "last_step": report.step,
+        "losses": pack(report.step_losses),
+        "lrs": pack(report.step_lrs),
+        "more": pack_named(report.step_more),
+    }
+
+
+def _joined(keys: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**key, **row} for key, row in zip(keys, rows, strict=True)]
