@@ -22,6 +22,7 @@ from sweeps.builtin import BUILTIN_TASKS
 from sweeps.coderefs import code_references
 from sweeps.coordinator import Coordinator, Past
 from sweeps.errors import EnvironmentFailure
+from sweeps.lint import Finding, lint
 from sweeps.ports import Recorder, Runner
 from sweeps.records import Ended, Ending, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo
 from sweeps.spec import SweepSpec
@@ -142,6 +143,7 @@ def launch(
         store.claim(claimed, owner, _LEASE)
         if retry_failed:
             store.reset_failed(claimed)
+        store.add_findings(claimed, lint(spec))
         with TrackingProcess(claimed, home) as tracking:
             checkpoints = home.checkpoints / claimed
             coordinator = Coordinator(
@@ -150,7 +152,7 @@ def launch(
                 Recorders([store.recorder(claimed), watcher]),
                 checkpoints=str(checkpoints),
                 wanted=_wanted(store, claimed, owner, interrupt),
-                warn=lambda finding: say(f"warning: {finding}"),
+                warn=_warning(store, claimed, say),
             )
             with _kept(store, claimed):
                 past = Past(
@@ -182,6 +184,14 @@ def _kept(store: Store, sweep_id: str) -> Iterator[None]:
     except Exception as error:
         store.finish(sweep_id, Status.FAILED, str(error))
         raise
+
+
+def _warning(store: Store, sweep_id: str, say: Callable[[str], None]) -> Callable[[Finding], None]:
+    def warn(finding: Finding) -> None:
+        store.add_findings(sweep_id, [finding])
+        say(f"warning: {finding}")
+
+    return warn
 
 
 def _wanted(store: Store, sweep_id: str, owner: str, interrupt: Interrupt) -> Callable[[], Stop | None]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sweeps.finding import Finding
 from sweeps.records import LanePlan, LaneProbe, Outcome, Proposal
 
 
@@ -55,6 +56,8 @@ class SweepRecord:
     steps_per_epoch: int | None
     lanes: LanePlan | None
     lane_probe: LaneProbe | None
+    findings: tuple[Finding, ...] = ()
+    """What the linter found, before the sweep began and since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

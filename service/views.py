@@ -33,6 +33,7 @@ def sweep_document(store: Store, sweep_id: str) -> dict[str, Any]:
         "task": sweep.task,
         "status": sweep.status.value,
         "error": sweep.error,
+        "warnings": [{"path": finding.where, "message": finding.message} for finding in sweep.findings],
         "mlflow": place
         and {
             "tracking_uri": place.tracking_uri,

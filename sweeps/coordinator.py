@@ -73,7 +73,8 @@ class Coordinator:
         spec = without(self._spec, flight.left_out)
         plan = past.plan or self._plan(spec, flight)
         self._runner.open(plan)
-        tests = RangePhase(spec, self._runner, self._recorder, past.range_tests).run(self._wanted, _TICK)
+        phase = RangePhase(spec, self._runner, self._recorder, past.range_tests, warn=self._warn)
+        tests = phase.run(self._wanted, _TICK)
         if isinstance(tests, Stop):
             return _ENDINGS[tests]
         self._lint_again(flight, tests)
@@ -106,7 +107,15 @@ class Coordinator:
     ) -> Search:
         window = search_window(spec, plan)
         proposer = self._make_proposer(spec, space, starting_points(spec, space, tests), epochs, window)
-        return Search(spec, self._runner, self._recorder, proposer, epochs=epochs, checkpoints=self._checkpoints)
+        return Search(
+            spec,
+            self._runner,
+            self._recorder,
+            proposer,
+            epochs=epochs,
+            checkpoints=self._checkpoints,
+            warn=self._warn,
+        )
 
     def _stop(self) -> Stop | None:
         if wanted := self._wanted():

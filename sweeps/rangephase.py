@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweeps.failures import SweepFailed, last_line
+from sweeps.finding import Finding, noticed
 from sweeps.jobs import range_test_jobs, range_tested
 from sweeps.ports import Recorder, Runner
 from sweeps.rangetest import ramp_lrs, read_range_test
-from sweeps.records import Ended, Event, Job, Lost, RangeTest, Report, Stop
+from sweeps.records import Ended, Event, Job, Lost, Notice, RangeTest, Report, Stop
 from sweeps.spec import SweepSpec
 
 
@@ -25,7 +26,16 @@ class _Ramp:
 class RangePhase:
     """Range tests of one sweep: dispatches a ramp for every optimizer and seed, reads each optimizer's curves."""
 
-    def __init__(self, spec: SweepSpec, runner: Runner, recorder: Recorder, known: Sequence[RangeTest]):
+    def __init__(
+        self,
+        spec: SweepSpec,
+        runner: Runner,
+        recorder: Recorder,
+        known: Sequence[RangeTest],
+        *,
+        warn: Callable[[Finding], None] = lambda finding: None,
+    ):
+        self._warn = warn
         self._runner, self._recorder = runner, recorder
         done = {test.optimizer for test in known}
         self._ramps = {
@@ -77,6 +87,9 @@ class RangePhase:
         self._recorder.range_tested(test)
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self._warn(noticed(event.text))
+            return
         ramp = self._by_key[event.key]
         match event:
             case Report():

@@ -192,7 +192,15 @@ class Lost:
     reason: str
 
 
-Event = Started | Report | Ended | Lost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that a worker's user should know, said once; it belongs to no job."""
+
+    text: str
+    key: str = ""
+
+
+Event = Started | Report | Ended | Lost | Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from sweeps.failures import FailureWatch
+from sweeps.finding import Finding, noticed
 from sweeps.jobs import trial_job
 from sweeps.ports import Proposer, Recorder, Runner
-from sweeps.records import Ended, Event, Job, Lost, Outcome, Proposal, Report, Started, Stop, TrialResult
+from sweeps.records import Ended, Event, Job, Lost, Notice, Outcome, Proposal, Report, Started, Stop, TrialResult
 from sweeps.spec import SweepSpec
 
 _ATTEMPTS = 3
@@ -37,7 +38,9 @@ class Search:
         *,
         epochs: int,
         checkpoints: str | None,
+        warn: Callable[[Finding], None] = lambda finding: None,
     ):
+        self._warn = warn
         self._spec, self._runner, self._recorder, self._proposer = spec, runner, recorder, proposer
         self._epochs, self._checkpoints = epochs, checkpoints
         self._waiting: list[_Running] = []
@@ -81,7 +84,12 @@ class Search:
                 self._fill()
             if not self._running and (self._told or (self._proposer.exhausted and not self._waiting)):
                 return self._told
-            said = [event for event in self._runner.events(tick) if event.key in self._running]
+            said = []
+            for event in self._runner.events(tick):
+                if isinstance(event, Notice):
+                    self._warn(noticed(event.text))
+                elif event.key in self._running:
+                    said.append(event)
             self._record(said)
             for event in said:
                 self._take(event)

@@ -1,24 +1,20 @@
 """The one training loop: the lanes of a worker, trained epoch by epoch, stacked where they can be."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
-
-from sweeps.errors import TaskError, unknown
-from sweeps.objective import Objective
-from sweeps.records import Ended, Event, Job, Outcome, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, Notice, Outcome, Started, Stop
 from workers import checkpoint
 from workers.data import InMemory
 from workers.driver import failed
+from workers.fused.check import check_stacking
 from workers.fused.engine import FusedEngine
+from workers.fused.refusals import is_short_of_memory, why_not
 from workers.fused.slices import can_fuse
 from workers.lane import EpochCurve, Lane, PreparedTask
+from workers.member import Member
 
 _SAVE_EVERY = 5.0
 """Seconds of training that a lost worker may cost; saving more often would slow small models."""
@@ -34,38 +30,29 @@ STOPPED_AS = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class _Member:
-    """A lane in the cohort, the engine that it is stacked in (None: it trains by itself), and what it has reported."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stack:
+    """What lanes have in common that are stacked: their batches an epoch, and where they read data without index."""
 
-    lane: Lane
-    engine: FusedEngine | None
-    objectives: list[float]
-    began: float = field(default_factory=time.monotonic)
-    over: Outcome | None = None
-
-    @property
-    def job(self) -> Job:
-        return self.lane.job
-
-    @property
-    def file(self) -> Path | None:
-        return Path(self.job.checkpoint) if self.job.checkpoint else None
+    per_epoch: int
+    place: tuple[int, int] | None
 
 
 class Cohort:
     """The lanes that a worker trains together. They join, and leave, between epochs; none notices another.
 
-    `most` lanes train at once, others wait for a place. `fused` stacks the lanes whose optimizers allow it; should
-    stacked training fail, its lanes begin again from their checkpoints: fewer of them if memory was short, else
-    one by one, where the error shows whose it is.
+    `most` lanes train at once, others wait for a place. `fused` stacks the lanes whose optimizers allow it, once
+    stacked and single losses have been compared. Should training fail, lanes begin again from their checkpoints:
+    fewer of them where memory was short, else one by one, where the error shows whose it is; a Notice says so.
     """
 
     def __init__(self, prepared: PreparedTask, *, fused: bool = False, most: int = 1):
         self._prepared, self.fused, self.most = prepared, fused, most
         self._waiting: list[Job] = []
-        self._members: dict[str, _Member] = {}
-        self._engines: dict[object, FusedEngine] = {}
+        self._members: dict[str, Member] = {}
+        self._engines: dict[_Stack, FusedEngine] = {}
+        self._checked = False
+        self._notices: list[Notice] = []
         self._epochs = 0
         self._saved = time.monotonic()
 
@@ -77,38 +64,24 @@ class Cohort:
         self._waiting += jobs
 
     def admit(self) -> list[Event]:
-        """Begins what waits and has room: each Started, or Ended if it cannot begin."""
+        """Begins what waits and has room: each Started, or Ended if it cannot begin; and a Notice if lanes retreat."""
         events: list[Event] = []
-        arrived: list[_Member] = []
-        while self._waiting and len(self._members) < self.most:
-            job = self._waiting.pop(0)
-            try:
-                member = self._begin(job)
-            except Exception as error:
-                events.append(failed(job, error))
-                continue
-            self._members[job.key] = member
-            events.append(Started(key=job.key, epoch=member.lane.epoch))
-            arrived.append(member)
-        for engine in self._engines.values():
-            if own := [member.lane for member in arrived if member.engine is engine]:
-                engine.join(own)
-        return events
+        # Lanes that cannot be stacked wait once more.
+        while self._begin_waiting(events):
+            pass
+        return self._with_notices(events)
 
     def train_epoch(self) -> list[Event]:
-        """Trains every lane one epoch: a Report each, or Ended where the user's code failed."""
-        trained: dict[str, _Epoch | Exception] = {member.job.key: epoch for member, epoch in self._stacked()}
-        for member in self._members.values():
-            if member.engine is None:
-                trained[member.job.key] = _tried(_train_alone, member.lane)
+        """Trains every lane one epoch: a Report each, or Ended where the user's code failed; Notices as in `admit`."""
+        trained = self._stacked() | self._in_turns()
         events: list[Event] = []
         for key, member in self._members.items():
             epoch = trained[key]
-            said = epoch if isinstance(epoch, Exception) else _tried(_report, member, *epoch)
+            said = epoch if isinstance(epoch, Exception) else _tried(member.report, *epoch)
             events.append(failed(member.job, said) if isinstance(said, Exception) else said)
         self._epochs += 1
         self._drop([event for event in events if isinstance(event, Ended)])
-        return events
+        return self._with_notices(events)
 
     def hear(self, words: Mapping[str, Stop | None]) -> list[Event]:
         """Takes the coordinator's word for the lanes that have reported: Ended for each that is over."""
@@ -127,57 +100,117 @@ class Cohort:
             return Ended(key=key, outcome=member.over)
         member.lane.schedule.epoch_done(member.objectives[-1])
         interrupted = stop is Stop.INTERRUPTED
-        if member.file and (save or interrupted):
-            self._save(member)
+        if save or interrupted:
+            member.save()
         return None if stop is None else Ended(key=key, outcome=STOPPED_AS[stop], interrupted=interrupted)
 
-    def _begin(self, job: Job) -> _Member:
-        lane, objectives = _resumed(self._prepared, job) or (Lane(self._prepared, job), [])
-        return _Member(lane=lane, engine=self._engine(lane), objectives=objectives)
+    def _begin_waiting(self, events: list[Event]) -> bool:
+        """Begins what waits, as far as there is room; False if there was none."""
+        arrived: list[Member] = []
+        while self._waiting and len(self._members) < self.most:
+            job = self._waiting.pop(0)
+            try:
+                self._members[job.key] = Member.begin(self._prepared, job)
+                arrived.append(self._members[job.key])
+            except Exception as error:
+                if is_short_of_memory(error) and self._members:
+                    self._waiting.insert(0, job)
+                    self._shrink(len(self._members))
+                else:
+                    events.append(failed(job, error))
+        self._stack(arrived)
+        staying = [member for member in arrived if self._members.get(member.job.key) is member]
+        events += [Started(key=member.job.key, epoch=member.lane.epoch) for member in staying]
+        return bool(arrived)
 
-    def _engine(self, lane: Lane) -> FusedEngine | None:
-        """The engine for a lane: data that cannot be indexed are read together, by lanes at the same place."""
-        if not (self.fused and can_fuse(lane.job.optimizer)):
-            return None
-        place = None if isinstance(lane.data, InMemory) else (lane.job.seed, self._epochs - lane.epoch)
-        key = (lane.data.per_epoch, place)
-        if key not in self._engines:
-            self._engines[key] = FusedEngine(self._prepared, lane.data)
-        return self._engines[key]
-
-    def _stacked(self) -> Iterator[tuple[_Member, _Epoch]]:
-        for key, engine in list(self._engines.items()):
-            if not engine.lanes:
-                del self._engines[key]
+    def _stack(self, arrived: Sequence[Member]) -> None:
+        """Stacks the lanes that can be, with those that are there."""
+        stacks: dict[_Stack, list[Member]] = {}
+        for member in arrived:
+            if can_fuse(member.job.optimizer):
+                stacks.setdefault(self._stack_of(member.lane), []).append(member)
+        for stack, members in stacks.items():
+            # Who reads data alone would only pay for being stacked: nobody else can join it in the middle.
+            if not self.fused or (stack not in self._engines and len(members) == 1 and stack.place):
                 continue
             try:
-                curves = engine.train_epoch()
-                metrics = dict(engine.evaluate())
+                engine = self._engine(stack, members[0].lane)
+                for member in members:
+                    member.engine = engine
+                engine.join([member.lane for member in members])
             except Exception as error:
-                self._retreat(engine, error)
+                self._retreat(members, error, self._engines.get(stack))
+
+    def _stack_of(self, lane: Lane) -> _Stack:
+        """Data that cannot be indexed are read together, by lanes at the same place."""
+        place = None if isinstance(lane.data, InMemory) else (lane.job.seed, self._epochs - lane.epoch)
+        return _Stack(per_epoch=lane.data.per_epoch, place=place)
+
+    def _engine(self, stack: _Stack, lane: Lane) -> FusedEngine:
+        if stack not in self._engines:
+            if not self._checked:
+                check_stacking(self._prepared, lane.data)
+                self._checked = True
+            self._engines[stack] = FusedEngine(self._prepared, lane.data)
+        return self._engines[stack]
+
+    def _stacked(self) -> dict[str, _Epoch | Exception]:
+        """What an epoch of the stacked lanes left, by their keys."""
+        self._engines = {stack: engine for stack, engine in self._engines.items() if engine.lanes}
+        trained: dict[str, _Epoch | Exception] = {}
+        for engine in list(self._engines.values()):
+            try:
+                curves = engine.train_epoch()
+                evaluating = any(lane.job.ramp is None for lane in engine.lanes)
+                metrics = dict(engine.evaluate()) if evaluating else {}
+            except Exception as error:
+                self._retreat([], error, engine)
                 continue
             for lane, curve in curves:
-                yield self._members[lane.job.key], (curve, metrics.get(lane) or _evaluated(lane, curve))
+                if isinstance(curve, Exception):
+                    trained[lane.job.key] = curve
+                else:
+                    own = metrics.get(lane)
+                    trained[lane.job.key] = _tried(_evaluated, lane, curve) if own is None else (curve, own)
+        return trained
 
-    def _retreat(self, engine: FusedEngine, error: Exception) -> None:
-        """Begins the lanes of an engine again, in a way that fits the error."""
-        lost = [member for member in self._members.values() if member.engine is engine]
-        if isinstance(error, torch.OutOfMemoryError) and len(lost) > 1:
-            self.most = max(1, len(self._members) // 2)
+    def _in_turns(self) -> dict[str, _Epoch | Exception]:
+        """What an epoch of the other lanes left, one after another."""
+        trained: dict[str, _Epoch | Exception] = {}
+        for key in [key for key, member in self._members.items() if member.engine is None]:
+            epoch = _tried(_train_alone, self._members[key].lane)
+            if isinstance(epoch, Exception) and is_short_of_memory(epoch) and len(self._members) > 1:
+                self._retreat([self._members[key]], epoch)
+                # Its traceback holds the lane, and the memory that the next one needs.
+                del epoch
+            else:
+                trained[key] = epoch
+        return trained
+
+    def _retreat(self, members: Sequence[Member], error: Exception, engine: FusedEngine | None = None) -> None:
+        """Begins lanes again, and all those of an engine, in a way that fits the error."""
+        lost = [each for each in self._members.values() if each in members or (engine and each.engine is engine)]
+        if is_short_of_memory(error) and len(self._members) > 1:
+            # More than may be there are leaving already.
+            if len(self._members) <= self.most:
+                self._shrink(len(self._members) // 2)
         else:
             self.fused = False
-        self._engines = {key: each for key, each in self._engines.items() if each is not engine}
+            self._notices.append(Notice(text=f"lanes take turns from here on: {why_not(error)}"))
+        self._engines = {stack: each for stack, each in self._engines.items() if each is not engine}
         for member in lost:
             del self._members[member.job.key]
         self._waiting = [member.job for member in lost] + self._waiting
 
-    def _save(self, member: _Member) -> None:
-        assert member.file is not None
-        if member.engine is not None:
-            member.engine.settle(member.lane)
-        # A checkpoint only saves time: without it the trial goes on from an older one, or from its start.
-        with suppress(OSError):
-            checkpoint.save(member.file, {"lane": member.lane.state_dict(), "objectives": member.objectives})
+    def _shrink(self, most: int) -> None:
+        """Trains fewer lanes at once, for want of memory."""
+        if most < self.most:
+            self._notices.append(Notice(text=f"memory is short: {most} at once from here on instead of {self.most}"))
+            self.most = most
+
+    def _with_notices(self, events: list[Event]) -> list[Event]:
+        notices, self._notices = self._notices, []
+        return [*dict.fromkeys(notices), *events]
 
     def _drop(self, over: Sequence[Ended]) -> None:
         """Lets lanes go that have ended."""
@@ -190,20 +223,6 @@ class Cohort:
                 checkpoint.remove(member.file)
 
 
-def has_diverged(metrics: Mapping[str, float], objective: Objective) -> bool:
-    """True if a loss or the objective is NaN or infinite; the user's other metrics may be undefined for an epoch."""
-    watched = {"train/loss", "val/loss", objective.metric} & metrics.keys()
-    return not all(math.isfinite(metrics[name]) for name in watched)
-
-
-def first_loss_message(loss: float) -> str:
-    """What to say of a loss that is not finite before anything was trained."""
-    return (
-        f"the loss is {loss} at the first step, before any update of the weights, so no learning rate can help; "
-        "look at the data (NaN, infinite or unscaled values) and at the loss"
-    )
-
-
 def _tried(what: Callable[..., _Done], *args: Any) -> _Done | Exception:
     """What a call returns, or raises."""
     try:
@@ -213,54 +232,8 @@ def _tried(what: Callable[..., _Done], *args: Any) -> _Done | Exception:
 
 
 def _train_alone(lane: Lane) -> _Epoch:
-    curve = lane.train_epoch()
-    return curve, _evaluated(lane, curve)
+    return _evaluated(lane, lane.train_epoch())
 
 
-def _evaluated(lane: Lane, curve: EpochCurve) -> dict[str, float]:
-    return lane.evaluate() if curve.finite and lane.job.ramp is None else {}
-
-
-def _report(member: _Member, curve: EpochCurve, evaluated: Mapping[str, float]) -> Report:
-    """A lane's epoch; says in `member.over` whether it was the last. Raises TaskError if it cannot be judged."""
-    lane, job = member.lane, member.job
-    if lane.epoch == 1 and not math.isfinite(curve.losses[0]):
-        raise TaskError(first_loss_message(curve.losses[0]))
-    metrics = {"train/loss": curve.mean_loss, **(evaluated if job.ramp is None else {})}
-    watched = job.objective.metric if job.ramp is None else "train/loss"
-    if curve.finite and watched not in metrics:
-        raise TaskError(unknown("metric", watched, metrics))
-    if has_diverged(metrics, job.objective):
-        member.over = Outcome.DIVERGED
-    else:
-        member.objectives.append(metrics[watched])
-        stopping = job.early_stopping
-        if lane.done or (stopping is not None and stopping.is_over(member.objectives, job.objective)):
-            member.over = Outcome.COMPLETE
-    return Report(
-        key=job.key,
-        epoch=lane.epoch,
-        step=lane.step,
-        metrics=metrics,
-        lrs=curve.lrs.lrs,
-        step_losses=curve.losses,
-        step_lrs=curve.lrs.step_lrs,
-        step_more=curve.lrs.more,
-        seconds=time.monotonic() - member.began,
-    )
-
-
-def _resumed(prepared: PreparedTask, job: Job) -> tuple[Lane, list[float]] | None:
-    """The lane as its checkpoint left it, and its objectives; None without one, or with one that cannot be used."""
-    if job.checkpoint is None:
-        return None
-    try:
-        state: dict[str, Any] | None = checkpoint.load(Path(job.checkpoint), prepared.device)
-        if state is None:
-            return None
-        lane = Lane(prepared, job)
-        lane.load_state_dict(state["lane"])
-        return lane, list(state["objectives"])
-    except Exception:
-        # A damaged file raises almost anything, and one of another model too. A checkpoint only saves time.
-        return None
+def _evaluated(lane: Lane, curve: EpochCurve) -> _Epoch:
+    return curve, lane.evaluate() if curve.finite and lane.job.ramp is None else {}

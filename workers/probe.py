@@ -6,8 +6,8 @@ from itertools import groupby
 
 from sweeps.errors import TaskError, UserError
 from sweeps.records import Job, TaskInfo
-from workers.cohort import first_loss_message
 from workers.lane import Lane, PreparedTask
+from workers.member import first_loss_message
 from workers.seeding import seed_model
 
 

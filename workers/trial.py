@@ -15,10 +15,11 @@ from torch.optim import Optimizer
 from sweeps.errors import TaskError, unknown
 from sweeps.groups import group_names
 from sweeps.records import Ended, Job, Outcome, Report, Started, Stop
-from workers.cohort import STOPPED_AS, has_diverged
+from workers.cohort import STOPPED_AS
 from workers.driver import Training
 from workers.grouped import GroupedOptimizer
 from workers.lrcurves import LrCurves
+from workers.member import has_diverged
 from workers.optimizers import build_optimizer, group_lrs
 from workers.schedules import Schedule, build_schedule
 from workers.seeding import seed_model

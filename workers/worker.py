@@ -15,6 +15,7 @@ from workers.driver import drive
 from workers.fused.measure import measure_lanes
 from workers.lane import PreparedTask
 from workers.mailbox import Mailbox
+from workers.memory import keep_freed_memory
 from workers.probe import probe
 from workers.quickoptim import keep_compiler_out
 from workers.task import Task
@@ -32,6 +33,7 @@ class Worker:
         self, make_task: Callable[[], Any], *, gpu: bool, threads: int, provided: Mapping[str, Any] | None = None
     ):
         keep_compiler_out()
+        keep_freed_memory()
         torch.set_num_threads(threads)
         # Denormal numbers slow diverging and dying lanes down several times over.
         torch.set_flush_denormal(True)

@@ -1,4 +1,4 @@
-"""Further series of a trial's steps (momentum, the LRs of parameter groups), and how a sweep's lanes were planned."""
+"""Further series of a trial's steps (momentum, the LRs of groups), how lanes were planned, what the linter found."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("more", sa.LargeBinary(), nullable=True))
     with op.batch_alter_table("sweeps") as batch:
         batch.add_column(sa.Column("lanes", sa.JSON(), nullable=True))
+        batch.add_column(sa.Column("findings", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
@@ -22,4 +23,5 @@ def downgrade() -> None:
     with op.batch_alter_table("curves") as batch:
         batch.drop_column("more")
     with op.batch_alter_table("sweeps") as batch:
+        batch.drop_column("findings")
         batch.drop_column("lanes")

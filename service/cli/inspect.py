@@ -57,6 +57,8 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, json: Json = False) -
     )
     if record.error:
         console.print(f"error: {record.error}", markup=False)
+    for finding in record.findings:
+        console.print(f"warning: {finding}", markup=False)
     if tests := opened.range_tests(sweep_id):
         table = Table("optimizer", "suggested LR", "low", "high", "trusted", "reasons", title="LR range tests")
         for test in tests:

@@ -82,9 +82,10 @@ class LineWatcher(Watcher):
         super().ended(number_, ended, value)
         if not ended.interrupted:
             total, epochs = self._spec.total_trials, report.epoch if report else 0
+            length = f"{epochs} epoch" if epochs == 1 else f"{epochs} epochs"
             self.say(
                 f"trial {number_} ({self.outcomes.total()}/{total}) {proposal.optimizer} {proposal.scheduler} "
-                f"lr {proposal.initial_lr:.2e}: {ended.outcome.value} after {epochs} epochs, "
+                f"lr {proposal.initial_lr:.2e}: {ended.outcome.value} after {length}, "
                 f"{self._spec.objective.metric} {number(value)}"
             )
 

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from service.cli.output import number
 from service.records import TrialRecord
+from service.tracking.naming import short_text
 from sweeps.objective import Objective
 from sweeps.records import Pick, Proposal, bare_names
 
@@ -57,8 +58,4 @@ def trials_table(trials: Sequence[TrialRecord], objective: Objective) -> Table:
 
 def _params_text(of: Pick | Proposal) -> str:
     params = bare_names(of.params, of.optimizer, of.scheduler)
-    return ", ".join(f"{name}={_short(value)}" for name, value in params.items())
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return ", ".join(f"{name}={short_text(value)}" for name, value in params.items())

@@ -1,7 +1,8 @@
 """The sweeps of a store: made, found and listed."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +15,7 @@ from service.store.codec import to_json
 from service.store.database import Database
 from service.store.tables import SweepRow, TrialRow
 from sweeps.errors import UserError
+from sweeps.finding import Finding
 from sweeps.records import LanePlan, LaneProbe
 
 # Base 32 without what is read wrongly from a screen (0 and o, 1 and l); 40 bits are enough for one store.
@@ -42,6 +44,13 @@ class Sweeps(Database):
                 )
             )
         return sweep_id
+
+    def add_findings(self, sweep_id: str, findings: Iterable[Finding]) -> None:
+        """Keeps what the linter found; what a resumed sweep finds again is kept once."""
+        with self.write() as session:
+            sweep = locked_sweep(session, sweep_id)
+            known = sweep.findings or []
+            sweep.findings = known + [new for each in findings if (new := asdict(each)) not in known]
 
     def resolve(self, ref: str) -> str:
         """The id that `last`, an id or its beginning stands for. Raises UserError if that is not one."""
@@ -130,6 +139,7 @@ def _record(row: SweepRow, ended_trials: int) -> SweepRecord:
         steps_per_epoch=row.steps_per_epoch,
         lanes=LanePlan(**row.lanes["plan"]) if row.lanes else None,
         lane_probe=_lane_probe(row.lanes),
+        findings=tuple(Finding(**each) for each in row.findings or ()),
     )
 
 

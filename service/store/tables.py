@@ -70,6 +70,8 @@ class SweepRow(Base):
     steps_per_epoch: Mapped[int | None]
     lanes: Mapped[dict[str, Any] | None]
     """The LanePlan and the LaneProbe behind it."""
+    findings: Mapped[list[Any] | None]
+    """What the linter found."""
     owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     mlflow_tracking_uri: Mapped[str | None]

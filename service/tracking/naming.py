@@ -58,12 +58,23 @@ def trial_params(proposal: Proposal, budget: str) -> dict[str, str]:
 
 
 def value_text(value: Value) -> str:
-    """A hyperparameter as text: text stays as it is, numbers are exact.
+    """A hyperparameter as a spec writes it: text stays as it is, numbers are exact.
 
-    >>> value_text((0.9, 0.999)), value_text("rel"), value_text(1e-05)
-    ('(0.9, 0.999)', 'rel', '1e-05')
+    >>> value_text((0.9, 0.999)), value_text(("LinearLR", "StepLR")), value_text("rel"), value_text(1e-05)
+    ('[0.9, 0.999]', '[LinearLR, StepLR]', 'rel', '1e-05')
     """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
     return value if isinstance(value, str) else repr(value)
+
+
+def short_text(value: Value) -> str:
+    """A hyperparameter for a narrow column: three digits of a number.
+
+    >>> short_text(0.123456), short_text((0.9, 0.999)), short_text(5)
+    ('0.123', '[0.9, 0.999]', '5')
+    """
+    return f"{value:.3g}" if isinstance(value, float) else value_text(value)
 
 
 def budget_text(budget: Budget) -> str:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from service.records import Status, SweepRecord, TrialRecord
-from service.tracking.naming import value_text
-from sweeps.domains import Value
+from service.tracking.naming import short_text
+from sweeps.finding import Finding
 from sweeps.objective import Objective
 from sweeps.records import Outcome, Pick, RangeTest, bare_names
 from sweeps.spec import SweepSpec
@@ -15,6 +15,9 @@ RANGE_TESTS = "Range tests"
 
 _LIMIT = 8000
 """Characters of a note: what MLflow takes."""
+
+_WARNINGS = 5
+"""Findings of the linter in a note."""
 
 _GAP = "&ensp;"
 """MLflow shows tables without any space between their columns."""
@@ -41,7 +44,8 @@ def sweep_note(
     range_tests = [_range_test_table(tests), _picture("", pictures.get(RANGE_TESTS, ""))]
     for rows in (len(picks), 30, 15, 5):
         table = _pick_table(picks[:rows], spec, link, more=len(picks) - rows)
-        parts = [_answer(sweep, spec, trials, picks), _progress(sweep, trials, all_trials), table, *shown, *range_tests]
+        head = [_answer(sweep, spec, trials, picks), _progress(sweep, trials, all_trials), _warnings(sweep.findings)]
+        parts = [*head, table, *shown, *range_tests]
         text = "\n\n".join(filter(None, parts))
         if len(text) <= _LIMIT:
             break
@@ -95,6 +99,13 @@ def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord], address: str) -
     error = f"\n\n```\n{sweep.error[-1500:]}\n```" if sweep.error else ""
     seen = f": {counts}. [All trials, best first]({address})" if counts else ""
     return f"{head}{seen}.{error}"
+
+
+def _warnings(findings: Sequence[Finding]) -> str:
+    """What the linter found, the first of it."""
+    more = len(findings) - _WARNINGS
+    rows = [f"- `{each.where}`: {_cell(each.message)[:300]}" for each in findings[:_WARNINGS]]
+    return "\n".join([*rows, f"- {more} more, in `lrsweep show`"] if more > 0 else rows)
 
 
 def outcome_counts(trials: Sequence[TrialRecord]) -> str:
@@ -170,11 +181,7 @@ def range_test_note(test: RangeTest, picture: str) -> str:
 
 def _params_text(pick: Pick) -> str:
     params = bare_names(pick.params, pick.optimizer, pick.scheduler)
-    return _cell(", ".join(f"{key} {_short(value)}" for key, value in params.items()))
-
-
-def _short(value: Value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else value_text(value)
+    return _cell(", ".join(f"{key} {short_text(value)}" for key, value in params.items()))
 
 
 def _cell(text: str) -> str:

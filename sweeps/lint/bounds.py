@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sweeps.edges import edge
-from sweeps.lint.finding import Finding, warning
+from sweeps.finding import Finding, warning
 from sweeps.lint.subject import Subject
 
 

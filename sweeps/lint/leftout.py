@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweeps.lint.finding import Finding, error, warning
+from sweeps.finding import Finding, error, warning
 from sweeps.pairs import Pair, pair_key, pairs_of
 from sweeps.spec import SweepSpec
 

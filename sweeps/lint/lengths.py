@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sweeps.domains import Domain, Fixed
-from sweeps.lint.finding import Finding, error, warning
+from sweeps.finding import Finding, error, warning
 from sweeps.lint.stretches import Stretch, stretches
 from sweeps.lint.subject import Subject, may_be, span
 

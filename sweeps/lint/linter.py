@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from sweeps.lint import bounds, leftout, lengths, optimizers, rungs
-from sweeps.lint.finding import Finding
+from sweeps.finding import Finding
+from sweeps.lint import bounds, cycles, leftout, lengths, optimizers, rungs, trials
 from sweeps.lint.subject import Subject
 from sweeps.records import RangeTest
 from sweeps.spec import SweepSpec
@@ -24,6 +24,8 @@ RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     optimizers.rprop_range_test,
     optimizers.adafactor_clamp,
     optimizers.cycled_momentum,
+    cycles.searched_momentum,
+    cycles.warmup_before_cycle,
     lengths.lengths,
     lengths.total_steps,
     lengths.plateau,
@@ -31,6 +33,8 @@ RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     rungs.judged_while_warming_up,
     rungs.judged_in_high_half,
     rungs.judged_before_first_milestone,
+    trials.pairs_without_a_turn,
+    trials.repeated_trials,
     bounds.range_test_at_edge,
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sweeps.catalogue import is_path, optimizer_row
 from sweeps.domains import Domain, Range, contains
-from sweeps.lint.finding import Finding, warning
+from sweeps.finding import Finding, warning
 from sweeps.lint.stretches import stretches
 from sweeps.lint.subject import Subject, some, span
 from sweeps.spec import OptimizerSpec

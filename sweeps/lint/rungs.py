@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sweeps.domains import Choice, Domain, Fixed, Range
-from sweeps.lint.finding import Finding, warning
+from sweeps.finding import Finding, warning
 from sweeps.lint.stretches import Stretch, stretches
 from sweeps.lint.subject import Subject, span
 from sweeps.pruning import rungs

@@ -140,9 +140,10 @@ def _patterns(node: Node) -> tuple[str, ...]:
     for place in places:
         if is_text(place.value) and place.value.strip():
             patterns.append(place.value)
+        elif place is node and place.value is None:
+            place.refuse('missing: give a pattern of parameter names, such as "fc.*", or a list of them')
         else:
-            missing = "missing: " if place is node and place.value is None else ""
-            place.refuse(f'{missing}must be a pattern of parameter names, such as "fc.*", got {shown(place.value)}')
+            place.refuse(f'must be a pattern of parameter names, such as "fc.*", got {shown(place.value)}')
     return tuple(patterns)
 
 

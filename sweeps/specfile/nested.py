@@ -86,4 +86,6 @@ def _mistake(outer: str, index: int, name: str | None) -> str | None:
     """Why a name cannot stand among the parts of another scheduler."""
     if name is None:
         return None
-    return why_no_part(outer, index, name) if name in SCHEDULERS else unknown("scheduler", name, SCHEDULERS)
+    if name in SCHEDULERS:
+        return why_no_part(outer, index, name)
+    return unknown("scheduler", name, [each for each in SCHEDULERS if why_no_part(outer, index, each) is None])

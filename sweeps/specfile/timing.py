@@ -35,10 +35,8 @@ def _milestones_part_schedulers(draft: Draft) -> None:
             continue
         for place, milestones in _milestones(entry):
             if len(milestones) != len(names) - 1:
-                place.refuse(
-                    f"{len(names)} schedulers take over from each other at {len(names) - 1} milestones, "
-                    f"got {len(milestones)}"
-                )
+                wanted = f"{len(names) - 1} milestone{'s' if len(names) > 2 else ''}"
+                place.refuse(f"{len(names)} schedulers take over from each other at {wanted}, got {len(milestones)}")
 
 
 def _parts(entry: Entry) -> dict[str, Value]:
@@ -59,6 +57,12 @@ def _milestones(entry: Entry) -> Iterator[tuple[Node, tuple[Value, ...]]]:
     for index, value in enumerate(values_of(domain)):
         assert isinstance(value, tuple)
         yield place if isinstance(domain, Fixed) else place.at(index), value
+
+
+def _warm_up_begins(draft: Draft) -> None:
+    for entry in draft.schedules:
+        if "warmup_factor" in entry.given and "warmup" not in entry.given:
+            entry.at("warmup_factor").refuse("is where a warm-up begins, and there is none; give warmup, its epochs")
 
 
 def _warm_up_ends(draft: Draft) -> None:
@@ -93,6 +97,7 @@ def _groups_join_in_time(draft: Draft) -> None:
 RULES: tuple[Callable[[Draft], None], ...] = (
     _milestones_happen,
     _milestones_part_schedulers,
+    _warm_up_begins,
     _warm_up_ends,
     _groups_join_in_time,
 )

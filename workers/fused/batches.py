@@ -6,7 +6,7 @@ import torch
 
 from workers.data import Batches, InMemory
 from workers.seeding import data_order
-from workers.structures import map_tensors
+from workers.structures import example_count, map_tensors
 from workers.task import Batch
 
 Place = tuple[int, int]
@@ -19,7 +19,10 @@ def spread(batch: Batch, lanes: int) -> Batch:
 
 
 class LaneBatches:
-    """One epoch's batches for rows at these places. Only data in memory can be read at several places at once."""
+    """One epoch's batches for rows at these places, and how many examples a lane has of each.
+
+    Only data in memory can be read at several places at once.
+    """
 
     def __init__(self, data: Batches, places: Sequence[Place], device: torch.device):
         self._data, self._rows = data, len(places)
@@ -30,18 +33,19 @@ class LaneBatches:
         self._shared = data.shuffled(*places[0])
         self._start = 0
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[tuple[Batch, int]]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> tuple[Batch, int]:
         if self._orders is None:
-            return spread(next(self._shared), self._rows)
+            batch = next(self._shared)
+            return spread(batch, self._rows), example_count(batch)
         assert isinstance(self._data, InMemory)
         rows = self._orders[:, self._start : self._start + self._data.batch_size]
         if rows.shape[1] == 0:
             raise StopIteration
         self._start += self._data.batch_size
-        return map_tensors(lambda tensor: tensor[rows], self._data.tensors)
+        return map_tensors(lambda tensor: tensor[rows], self._data.tensors), rows.shape[1]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Goes on for these rows only."""

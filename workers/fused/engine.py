@@ -1,17 +1,19 @@
 """The fused engine: forward and backward once for all lanes, then each slice's step."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import islice
 
 import torch
 from torch import Tensor
 
-from workers.data import Batches
+from workers.data import Batches, InMemory
 from workers.fused.batches import LaneBatches, spread
+from workers.fused.draws import LaneDraws
 from workers.fused.model import StackedModel
 from workers.fused.slices import Slice, SliceKey, StackedSlice, StockSlice, slice_key
+from workers.fused.streams import RandomStreams
 from workers.lane import LOOK_EVERY, EpochCurve, Lane, PreparedTask
-from workers.seeding import seed_model
 from workers.structures import example_count
 from workers.task import Batch
 
@@ -25,10 +27,8 @@ class FusedEngine:
 
     def __init__(self, prepared: PreparedTask, data: Batches):
         self._prepared, self._data = prepared, data
-        seed_model(0)
-        template = prepared.task.model().to(prepared.device)
-        prepared.task.loss(template, next(data.shuffled(0, 0))).backward()  # type: ignore[no-untyped-call]
-        self._model = StackedModel(template, prepared.task)
+        self._model = StackedModel(prepared, next(data.shuffled(0, 0)))
+        self._draws: LaneDraws | None = None
         self._slices: list[Slice] = []
         self._stacked: dict[SliceKey, StackedSlice] = {}
 
@@ -39,17 +39,20 @@ class FusedEngine:
 
     def join(self, lanes: Sequence[Lane]) -> None:
         """Takes lanes in."""
+        arrived: dict[SliceKey, list[StackedSlice]] = {}
         for lane in lanes:
             key = slice_key(lane)
             if key is None:
                 self._slices.append(StockSlice(lane, self._model.layout))
-                continue
-            arrived = StackedSlice(lane, self._model.layout)
-            if key in self._stacked:
-                self._stacked[key].append(arrived)
             else:
-                self._stacked[key] = arrived
-                self._slices.append(arrived)
+                arrived.setdefault(key, []).append(StackedSlice(lane, self._model.layout))
+        for key, (first, *others) in arrived.items():
+            if key in self._stacked:
+                self._stacked[key].append(first, *others)
+                continue
+            first.append(*others)
+            self._stacked[key] = first
+            self._slices.append(first)
         self._model.adopt([lane.model for lane in self.lanes])
 
     def leave(self, lanes: Sequence[Lane]) -> None:
@@ -72,27 +75,31 @@ class FusedEngine:
         each = next(each for each in self._slices if lane in each.lanes)
         each.settle(each.lanes.index(lane))
 
-    def train_epoch(self) -> list[tuple[Lane, EpochCurve]]:
-        """Trains every lane one epoch, or what its budget leaves of it."""
-        lanes = self.lanes
-        # The first lane's last: lanes draw from its random stream, as it would alone.
-        for lane in reversed(lanes):
+    def train_epoch(self) -> list[tuple[Lane, EpochCurve | Exception]]:
+        """Trains every lane one epoch, or what its budget leaves of it; or what its own optimizer raised."""
+        for lane in self.lanes:
             lane.begin_epoch()
-        places = [(lane.job.seed, lane.epoch) for lane in self._rows(lanes)]
+        places = [(lane.job.seed, lane.epoch) for lane in self._rows(self.lanes)]
+        # Also where the model draws nothing: reading the data may.
+        draws = LaneDraws(RandomStreams(self._prepared.device), places)
+        self._draws = draws if self._model.draws else None
         batches = LaneBatches(self._data, places, self._prepared.device)
         left = self._data.per_epoch
-        curves: list[tuple[Lane, EpochCurve]] = []
+        curves: list[tuple[Lane, EpochCurve | Exception]] = []
         while left and (lanes := self.lanes):
             steps = min(LOOK_EVERY, left, *(lane.total_steps - lane.step for lane in lanes))
             losses, examples = self._train_chunk(batches, steps)
             left -= steps
             for lane, own in zip(lanes, losses, strict=True):
                 lane.take(own, examples)
-            gone = [lane for lane in lanes if not lane.finite or (left and lane.done)]
+            errors = {each.lanes[0]: each.error for each in self._slices if each.error is not None}
+            gone = [lane for lane in lanes if lane in errors or not lane.finite or (left and lane.done)]
             if gone:
                 self.leave(gone)
-                batches.keep([lanes.index(lane) for lane in self._rows(self.lanes)])
-                curves += [(lane, lane.end_epoch()) for lane in gone]
+                rows = [lanes.index(lane) for lane in self._rows(self.lanes)]
+                batches.keep(rows)
+                draws.keep(rows)
+                curves += [(lane, errors.get(lane) or lane.end_epoch()) for lane in gone]
         return curves + [(lane, lane.end_epoch()) for lane in self.lanes]
 
     def _train_chunk(self, batches: LaneBatches, steps: int) -> tuple[list[list[float]], list[int]]:
@@ -101,17 +108,17 @@ class FusedEngine:
             each.prepare(steps)
         losses: list[Tensor] = []
         examples: list[int] = []
-        for batch in islice(batches, steps):
-            examples.append(example_count(batch))
+        for batch, count in islice(batches, steps):
+            examples.append(count)
             losses.append(self._step(batch)[: len(self.lanes)])
         fetched: list[list[float]] = torch.stack(losses, dim=1).tolist()
         return fetched, examples
 
     def _step(self, batch: Batch) -> Tensor:
         """One prepared step on a batch [K, B, ...]: the losses before it, [K]."""
-        losses = self._model.losses(batch)
-        [grad] = torch.autograd.grad(losses.sum(), self._model.flat)
-        flat, start = self._model.flat.detach(), 0
+        with self._draws or nullcontext():
+            losses = self._model.losses(batch)
+        flat, grad, start = self._model.flat, self._model.gradient(losses), 0
         for each in self._slices:
             rows = slice(start, start + len(each.lanes))
             each.step(flat[rows], grad[rows])
@@ -124,7 +131,11 @@ class FusedEngine:
         lanes = self.lanes
         for lane in lanes:
             lane.begin_epoch()
-        batch = next(LaneBatches(self._data, [(0, 0)] * len(self._rows(lanes)), self._prepared.device))
+        places = [(lane.job.seed, lane.epoch) for lane in self._rows(lanes)]
+        # Data that cannot be indexed are read by lanes at one place alone.
+        places = places if isinstance(self._data, InMemory) else places[:1] * len(places)
+        self._draws = LaneDraws(RandomStreams(self._prepared.device), places) if self._model.draws else None
+        batch, _ = next(LaneBatches(self._data, places, self._prepared.device))
 
         def step() -> Tensor:
             for each in self._slices:
@@ -148,7 +159,9 @@ class FusedEngine:
         for batch in self._prepared.val.in_order():
             weight = example_count(batch)
             count += weight
-            for name, values in self._model.metrics(spread(batch, len(self._model.flat))).items():
+            with self._draws or nullcontext():
+                metrics = self._model.metrics(spread(batch, len(self._model.flat)))
+            for name, values in metrics.items():
                 sums[name] = sums.get(name, torch.zeros((), device=values.device)) + values.double() * weight
         means = {name: (total / count).tolist() for name, total in sums.items()}
         return [(lane, {name: values[row] for name, values in means.items()}) for row, lane in enumerate(lanes)]

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from sweeps.records import Job, LaneProbe
+from workers.fused.check import check_stacking
 from workers.fused.engine import FusedEngine
-from workers.fused.model import CannotFuse
+from workers.fused.refusals import why_not
 from workers.fused.slices import can_fuse
 from workers.lane import Lane, PreparedTask
 
@@ -39,6 +40,7 @@ def measure_lanes(prepared: PreparedTask, candidates: Sequence[Job], workers: in
     if not jobs:
         return LaneProbe(refused="none of the optimizers takes gradients that are computed for many lanes at once")
     try:
+        check_stacking(prepared, prepared.train)
         most = _fitting(prepared, jobs, workers)
         alone = median(_seconds(prepared.device, _alone(prepared, job)) for job in jobs[:3])
         stacked = {
@@ -46,11 +48,8 @@ def measure_lanes(prepared: PreparedTask, candidates: Sequence[Job], workers: in
             for lanes in _SIZES
             if lanes <= max(most, 2)
         }
-    except CannotFuse as error:
-        return LaneProbe(refused=str(error))
     except Exception as error:
-        first_line = str(error).strip().partition("\n")[0]
-        return LaneProbe(refused=f"{type(error).__name__}: {first_line}")
+        return LaneProbe(refused=why_not(error))
     return LaneProbe(most=most, alone=alone, stacked=stacked)
 
 

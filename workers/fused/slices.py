@@ -8,6 +8,7 @@ from torch import Tensor
 
 from sweeps.optimizers import OPTIMIZERS
 from workers.fused.model import Layout
+from workers.fused.refusals import is_short_of_memory
 from workers.lane import Lane
 from workers.stacked.optimizer import StackedOptimizer
 from workers.stacked.rule import Flags, flags_of
@@ -21,6 +22,8 @@ class Slice(Protocol):
     """Lanes that lie in adjacent rows and step together."""
 
     lanes: list[Lane]
+    error: Exception | None
+    """What the lane's own optimizer raised in a step; the lane stands still since."""
 
     def prepare(self, steps: int) -> None:
         """Makes the next steps ready, from where the lanes stand."""
@@ -38,6 +41,8 @@ class Slice(Protocol):
 class StackedSlice:
     """Lanes of one elementwise rule, each with hyperparameters, LR and step count of its own."""
 
+    error: Exception | None = None
+
     def __init__(self, lane: Lane, layout: Layout):
         self.lanes = [lane]
         self._layout = layout
@@ -51,12 +56,12 @@ class StackedSlice:
             device=parameter.device,
         )
         if lane.optimizer.state:
-            self._optimizer.load_lane(0, lane.optimizer.state_dict())
+            self._optimizer.load_lane(0, _of_trained(lane, layout))
 
-    def append(self, other: "StackedSlice") -> None:
-        """Takes in another slice of the same key."""
-        self._optimizer.append(other._optimizer)
-        self.lanes += other.lanes
+    def append(self, *others: "StackedSlice") -> None:
+        """Takes in other slices of the same key."""
+        self._optimizer.append(*(each._optimizer for each in others))
+        self.lanes += [lane for each in others for lane in each.lanes]
 
     def prepare(self, steps: int) -> None:
         columns = [_columns(lane, steps) for lane in self.lanes]
@@ -71,7 +76,8 @@ class StackedSlice:
         self.lanes = [self.lanes[row] for row in rows]
 
     def settle(self, row: int) -> None:
-        self.lanes[row].optimizer.load_state_dict(self._optimizer.lane_state(row, self._layout.shapes))
+        lane, layout = self.lanes[row], self._layout
+        lane.optimizer.load_state_dict(_of_all(lane, layout, self._optimizer.lane_state(row, layout.shapes)))
 
 
 class StockSlice:
@@ -83,16 +89,24 @@ class StockSlice:
         named = dict(lane.model.named_parameters())
         self._parameters = [named[name] for name in layout.names]
         self._done = 0
+        self.error: Exception | None = None
 
     def prepare(self, steps: int) -> None:
         self._done = 0
 
     def step(self, flat: Tensor, grad: Tensor) -> None:
+        if self.error is not None:
+            return
         [lane] = self.lanes
         for parameter, view in zip(self._parameters, self._layout.views(grad[0]), strict=True):
-            parameter.grad = view if parameter.requires_grad else None
+            parameter.grad = view
         lane.schedule.set(epoch=lane.epoch, step=lane.step + self._done)
-        lane.optimizer.step()
+        try:
+            lane.optimizer.step()
+        except Exception as error:
+            if is_short_of_memory(error):
+                raise
+            self.error = error
         self._done += 1
 
     def select(self, rows: Sequence[int]) -> None:
@@ -118,6 +132,29 @@ def can_fuse(optimizer: str) -> bool:
 def _group(lane: Lane) -> dict[str, Any]:
     [group] = lane.optimizer.param_groups
     return {key: value for key, value in group.items() if key != "params"}
+
+
+def _places(lane: Lane, layout: Layout) -> list[int]:
+    """Where the trained parameters stand among those of the lane's own optimizer, which holds the others as well."""
+    [group] = lane.optimizer.param_groups
+    place = {id(each): index for index, each in enumerate(group["params"])}
+    return [place[id(each)] for each in layout.trained(lane.model)]
+
+
+def _of_trained(lane: Lane, layout: Layout) -> dict[str, Any]:
+    """The state of a lane's own optimizer as if there were the trained parameters alone."""
+    kept = lane.optimizer.state_dict()
+    places, [group] = _places(lane, layout), kept["param_groups"]
+    state = {index: kept["state"][place] for index, place in enumerate(places) if place in kept["state"]}
+    return {"state": state, "param_groups": [{**group, "params": list(range(len(places)))}]}
+
+
+def _of_all(lane: Lane, layout: Layout, kept: dict[str, Any]) -> dict[str, Any]:
+    """The state of the trained parameters as the lane's own optimizer takes it."""
+    [group], [own] = kept["param_groups"], lane.optimizer.param_groups
+    places = _places(lane, layout)
+    state = {places[index]: each for index, each in kept["state"].items()}
+    return {"state": state, "param_groups": [{**group, "params": list(range(len(own["params"])))}]}
 
 
 def _is_cycled(lane: Lane) -> bool:

@@ -116,14 +116,19 @@ class StackedOptimizer:
         self.state = {name: tensor[index] for name, tensor in self.state.items()}
         self._numbers = {name: array[list(rows)] for name, array in self._numbers.items()}
 
-    def append(self, other: "StackedOptimizer") -> None:
-        """Takes in the lanes of another slice of the same name and flags, as the last rows; prepare() comes next."""
-        assert (self.name, self.flags) == (other.name, other.flags)
-        self._leave_chunk()
-        other._leave_chunk()
-        self.groups += other.groups
-        self.state = {name: torch.cat([tensor, other.state[name]]) for name, tensor in self.state.items()}
-        self._numbers = {name: np.concatenate([array, other._numbers[name]]) for name, array in self._numbers.items()}
+    def append(self, *others: "StackedOptimizer") -> None:
+        """Takes in the lanes of other slices of the same name and flags, as the last rows; prepare() comes next."""
+        for each in (self, *others):
+            assert (each.name, each.flags) == (self.name, self.flags)
+            each._leave_chunk()
+        self.groups += [group for each in others for group in each.groups]
+        self.state = {
+            name: torch.cat([tensor, *(each.state[name] for each in others)]) for name, tensor in self.state.items()
+        }
+        self._numbers = {
+            name: np.concatenate([array, *(each._numbers[name] for each in others)])
+            for name, array in self._numbers.items()
+        }
 
     def lane_state(self, lane: int, shapes: Sequence[torch.Size]) -> dict[str, Any]:
         """The state_dict of a lane's stock optimizer over parameters of these shapes, after the steps done."""

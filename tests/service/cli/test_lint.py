@@ -73,7 +73,7 @@ def test_an_error_stands_in_the_document(cli: Cli, here: Path) -> None:
 def test_a_sweep_leaves_out_what_cannot_train_its_model_and_says_so_once(cli: Cli, here: Path) -> None:
     optimizers = "SGD: {lr: 0.1}, SparseAdam: {lr: 0.001}, Muon: {lr: 0.001}"
     text = SPEC.format(optimizers=optimizers, schedulers="none, CosineAnnealingLR: {T_max: 9}")
-    (here / "spec.yaml").write_text(text)
+    (here / "spec.yaml").write_text(text.replace("trials: 4", "trials: 8"))
     said = cli("run", "spec.yaml", "--runner", "inline", "--json")
     assert said.code == 0, said.err
     warnings = [line for line in said.err.splitlines() if line.startswith("warning: ")]
@@ -84,6 +84,8 @@ def test_a_sweep_leaves_out_what_cannot_train_its_model_and_says_so_once(cli: Cl
     trials = said.document["trials"]
     assert {trial["optimizer"] for trial in trials} == {"SGD", "Muon"}
     assert {trial["outcome"] for trial in trials} == {"COMPLETE"}
+    assert [each["path"] for each in said.document["warnings"]] == [COSINE, "optimizers[1].SparseAdam"]
+    assert sparse in " ".join(cli("show", "last").out.split())
     exported = cli("export", "last", "--format", "optuna", "-o", here / "study.db")
     assert exported.code == 0, exported.err
 

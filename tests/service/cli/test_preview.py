@@ -350,7 +350,7 @@ def test_any_values_can_be_drawn(values: list[float]) -> None:
         (["LambdaLR", "lr_lambda=no.such.module:warm"], "no.such.module"),
         (["LambdaLR", "lr_lambda=no/such/file.py:warm"], "no function file at"),
         (["LambdaLR", "lr_lambda=math:warm"], "warm"),
-        (["LambdaLR", "lr_lambda=math:pi"], "it must be a function of the epoch"),
+        (["LambdaLR", "lr_lambda=math:pi"], "and must be a function of the epoch"),
         (["LambdaLR", "lr_lambda=os.path:join"], "lr_lambda=os.path:join: expected str"),
         (["LambdaLR", "lr_lambda=[['0.5', '0.6']]"], "2 functions and the trial 1 param group"),
         (["OneCycleLR", "anneal_strategy=cosine"], "cos"),

@@ -18,6 +18,7 @@ from service.records import Curve, MlflowPlace, Status
 from service.store import Store, upgrade
 from service.store.engine import connect, parse, writing
 from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
+from sweeps.finding import Finding
 from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
 
 DATA = Path(__file__).parent / "data"
@@ -75,6 +76,10 @@ PICK = Pick(
 )
 PROBE = LaneProbe(most=64, alone=0.25, stacked={4: 0.2, 16: 0.125})
 PLAN = LanePlan(count=8, fused=True, reason="it pays")
+FINDINGS = (
+    Finding(rule="a", severity="warning", where="optimizers[0].Muon", what="left out: it cannot", mend="drop it"),
+    Finding(rule="b", severity="warning", where="trials", what="are 3", mend="give more"),
+)
 MORE = {"momentum": (0.9, 0.85, 0.9, 0.85), "lr/head": (0.01, 0.02, 0.01, 0.02)}
 LACKS_MORE = ("0001",)
 """Revisions that did not keep it."""
@@ -87,6 +92,8 @@ def fill(store: Store) -> None:
     recorder = store.recorder(sweep_id)
     recorder.probed(TaskInfo(steps_per_epoch=2))
     recorder.planned(PLAN, PROBE)
+    store.add_findings(sweep_id, FINDINGS[:1])
+    store.add_findings(sweep_id, FINDINGS)
     recorder.range_tested(RANGE_TEST)
     for proposal in PROPOSALS:
         recorder.proposed(proposal)
@@ -108,6 +115,7 @@ def check(store: Store, revision: str = HEAD) -> None:
     assert (sweep.spec, sweep.mlflow, sweep.steps_per_epoch) == (SPEC, PLACE, 2)
     assert (sweep.trials, sweep.total_trials) == (2, 3)
     assert (sweep.lanes, sweep.lane_probe) == ((None, None) if revision in LACKS_MORE else (PLAN, PROBE))
+    assert sweep.findings == (() if revision in LACKS_MORE else FINDINGS)
     assert sweep.started is not None
     trials = store.trials(sweep_id)
     assert [trial.proposal for trial in trials] == PROPOSALS

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from service.records import Status, SweepRecord
 from service.tracking.note import sweep_note
+from sweeps.finding import Finding
 from sweeps.records import Pick
 from sweeps.specfile import parse_spec
 
@@ -72,6 +73,18 @@ def test_a_row_says_in_short_what_to_mind_about_its_pick() -> None:
     minded = pick(1, notes=("pruned, not trained to the end", "at the end of the values: one beyond may be better"))
     (row,) = (line for line in note(RECORD, pick(0), minded).splitlines() if "package1" in line and line[0] == "|")
     assert "| pruned, not trained to the end; at the end of the values&ensp; |" in row
+
+
+def test_it_says_what_was_left_out_and_why_and_the_first_of_many_findings() -> None:
+    findings = [Finding(severity="warning", where=f"optimizers[{n}]", what="a|b", mend="drop it") for n in range(7)]
+    said = note(replace(RECORD, findings=tuple(findings[:5]))).splitlines()
+    assert "- `optimizers[0]`: a\\|b; drop it" in said
+    assert not [line for line in said if line.endswith("in `lrsweep show`")]
+    said = note(replace(RECORD, findings=tuple(findings))).splitlines()
+    assert [line for line in said if line.startswith("- ")][4:] == [
+        "- `optimizers[4]`: a\\|b; drop it",
+        "- 2 more, in `lrsweep show`",
+    ]
 
 
 def test_a_bar_in_a_value_does_not_split_a_cell() -> None:

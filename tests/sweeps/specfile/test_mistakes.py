@@ -153,6 +153,11 @@ BAD = [
     ("schedulers: [{OneCycleLR: {max_lr: 3}}]", "schedulers[0].OneCycleLR.max_lr", "is the trial's initial LR"),
     ("schedulers: [{LambdaLR: {lr_lambda: nowhere:half}}]", "schedulers[0].LambdaLR.lr_lambda", "no module 'nowhere'"),
     ("schedulers: [{LambdaLR: {lr_lambda: [[no.py:f, '1']]}}]", "schedulers[0].LambdaLR.lr_lambda", "no function file"),
+    (
+        "schedulers: [{StepLR: {warmup_factor: 0.1}}]",
+        "schedulers[0].StepLR.warmup_factor",
+        "a warm-up begins, and there is none; give warmup, its epochs",
+    ),
     ("schedulers: [{StepLR: {warmup: 0}}]", "schedulers[0].StepLR.warmup", "0 < value, got 0"),
     ("schedulers: [{StepLR: {warmup: [3, 20]}}]", "schedulers[0].StepLR.warmup", "nothing of a budget of 20"),
     ("schedulers: [{none: {warmup: {low: 1, high: 30}}}]", "schedulers[0].none.warmup", "a warm-up of 30 epochs"),
@@ -222,7 +227,7 @@ BAD = [
     # Parameter groups
     ("groups: [head]", "groups", "must be a mapping of names, such as {head:"),
     ("groups: {head: 10}", "groups.head", "must be a mapping"),
-    ("groups: {head: {lr_multiplier: 10}}", "groups.head.parameters", "missing: must be a pattern"),
+    ("groups: {head: {lr_multiplier: 10}}", "groups.head.parameters", "missing: give a pattern"),
     ("groups: {head: {parameters: []}}", "groups.head.parameters", "the list is empty"),
     ("groups: {head: {parameters: [a, 3]}}", "groups.head.parameters[1]", "got 3"),
     ("groups: {a.b: {parameters: a}}", "groups.a.b", "letters, digits, - and _, got 'a.b'"),

@@ -1,4 +1,4 @@
-"""What the linter says: where in the spec, what is wrong there, how to mend it."""
+"""What the linter says: where in a spec, what is wrong there, how to mend it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,6 +40,11 @@ def warning(where: str, what: str, mend: str) -> Finding:
 def error(where: str, what: str, mend: str) -> Finding:
     """A finding with which the sweep must not run."""
     return Finding(severity="error", where=where, what=what, mend=mend)
+
+
+def noticed(text: str) -> Finding:
+    """What a worker noticed about its lanes while it trained."""
+    return warning("lanes", text, "nothing is lost; `lanes: {mode: looped}` trains in turns from the start")
 
 
 def refuse_errors(findings: Iterable[Finding]) -> None:

@@ -1,0 +1,93 @@
+"""Whether a model trains stacked as it does alone: vmap may be wrong without a word, and so may a model under it."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workers.data import Batches
+from workers.fused.batches import Place, spread
+from workers.fused.draws import LaneDraws
+from workers.fused.model import CannotFuse, StackedModel
+from workers.fused.streams import RandomStreams
+from workers.lane import PreparedTask
+from workers.seeding import seed_epoch, seed_model
+
+_BATCHES = 2
+_PLACES: tuple[Place, ...] = ((0, 0), (1, 0))
+_TOLERANCE = 1e-2
+"""The relative difference that is still noise, for sums in low precision."""
+_TOLERANCE_DOUBLE = 1e-6
+
+_Numbers = Iterator[tuple[str, Tensor]]
+"""What is compared, by what it is called, for one model or stacked, [K, ...]."""
+
+
+def check_stacking(prepared: PreparedTask, data: Batches) -> None:
+    """Compares stacked models with the same ones alone: losses, gradients, buffers, metrics of the first batches.
+
+    Where training draws random numbers, which a GPU may draw in another order, losses are those of evaluation there.
+    Raises CannotFuse if they differ, or what torch and the user's code raise.
+    """
+    batches = list(islice(data.shuffled(0, 0), _BATCHES))
+    stacked = StackedModel(prepared, batches[0])
+    validation = None if prepared.val is None else next(prepared.val.in_order())
+    alone = [dict(_alone(prepared, stacked, _model(prepared, place), place, batches, validation)) for place in _PLACES]
+    stacked.adopt([_model(prepared, place) for place in _PLACES])
+    for name, values in _stacked(prepared, stacked, batches, validation):
+        for value, own in zip(values, (each[name] for each in alone), strict=True):
+            _compare(name, value, own)
+
+
+def _model(prepared: PreparedTask, place: Place) -> nn.Module:
+    seed_model(place[0])
+    return prepared.task.model().to(prepared.device)
+
+
+def _alone(
+    prepared: PreparedTask, stacked: StackedModel, model: nn.Module, place: Place, batches: list[Any], validation: Any
+) -> _Numbers:
+    seed_epoch(*place)
+    model.train(_is_training(stacked, prepared))
+    for number, batch in enumerate(batches, start=1):
+        model.zero_grad(set_to_none=True)
+        loss = prepared.task.loss(model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        yield f"the loss of batch {number}", loss.detach()
+        grads = [torch.zeros_like(each) if each.grad is None else each.grad for each in stacked.layout.trained(model)]
+        yield f"the gradient of batch {number}", torch.cat([each.reshape(-1) for each in grads])
+    yield from stacked.layout.fixed(model).items()
+    if validation is not None:
+        model.eval()
+        with torch.no_grad():
+            yield from prepared.metrics(model, validation).items()
+
+
+def _stacked(prepared: PreparedTask, model: StackedModel, batches: list[Any], validation: Any) -> _Numbers:
+    draws = LaneDraws(RandomStreams(prepared.device), _PLACES)
+    with draws if model.draws else nullcontext():
+        for number, batch in enumerate(batches, start=1):
+            losses = model.losses(spread(batch, len(_PLACES)), training=_is_training(model, prepared))
+            yield f"the loss of batch {number}", losses.detach()
+            yield f"the gradient of batch {number}", model.gradient(losses)
+        yield from model.fixed.items()
+        if validation is not None:
+            yield from model.metrics(spread(validation, len(_PLACES))).items()
+
+
+def _is_training(stacked: StackedModel, prepared: PreparedTask) -> bool:
+    return prepared.device.type == "cpu" or not stacked.draws
+
+
+def _compare(name: str, stacked: Tensor, alone: Tensor) -> None:
+    tolerance = _TOLERANCE_DOUBLE if alone.dtype == torch.float64 else _TOLERANCE
+    a, b = (each.detach().double().nan_to_num(posinf=0.0, neginf=0.0) for each in (stacked, alone))
+    if float((a - b).norm()) > tolerance * (float(b.norm()) + _TOLERANCE_DOUBLE):
+        raise CannotFuse(
+            f"{name} would be {float(a.norm()):.6g} when lanes are stacked, and is {float(b.norm()):.6g} alone; the "
+            "model may keep something that is neither parameter nor buffer, or assign a buffer anew instead of writing "
+            "into it"
+        )

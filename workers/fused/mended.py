@@ -1,0 +1,48 @@
+"""What torch 2.13 does otherwise under vmap than for one model, and does alike here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+
+def _embedding(indices: Tensor, weight: Tensor, **options: Any) -> Tensor:
+    """No gradient reaches the padding row: under vmap torch spares that of the first lane alone, without a word."""
+    row = options.pop("padding_idx")
+    found = F.embedding(indices, weight, **options)
+    if row is None:
+        return found
+    return torch.where((indices == row % weight.shape[0]).unsqueeze(-1), found.detach(), found)
+
+
+def _dropout(values: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    """Draws in the order in which the values lie in memory, which vmap forgets; a GPU has its own way."""
+    if values.is_cuda or not training or not 0 < p < 1:
+        return F.dropout(values, p, training, inplace)
+    noise = torch.empty_like(values).bernoulli_(1 - p).div_(1 - p)
+    return values.mul_(noise) if inplace else values * noise
+
+
+_MENDED: Mapping[Any, Callable[..., Tensor]] = {F.embedding: _embedding, F.dropout: _dropout}
+
+
+class _Mended(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _MENDED.get(func, func)(*args, **(kwargs or {}))
+
+
+@contextmanager
+def mended() -> Iterator[None]:
+    """Runs what is vmapped as it would run alone."""
+    # The quick way through transformers in evaluation knows neither lanes nor, under vmap, that gradients are wanted.
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with _Mended():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)

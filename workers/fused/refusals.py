@@ -1,0 +1,40 @@
+"""What the errors of stacked training mean: too little memory, or a model that cannot be stacked."""
+
+import re
+from collections.abc import Mapping
+
+import torch
+
+from workers.fused.model import CannotFuse
+
+_REASONS: Mapping[str, str] = {
+    r"aten::(lstm|gru|rnn)_?\w*\.": "torch has no stacked form of its recurrent layers (LSTM, GRU, RNN)",
+    r"calling \.item\(\)": "it takes a number out of a tensor, by .item() or float(), or a layer of torch's does",
+    r"data-dependent control flow": "it branches on the values of a tensor",
+    r"dynamic shape": "the shape of one of its tensors depends on values",
+    r"Cannot access (storage|data pointer)|escaped": "it looks into the memory of its tensors, as checkpointing does",
+    r"in-?place|broadcast shape": "it writes into a tensor that all lanes share; a buffer is each lane's own",
+    r"randomness": "it draws random numbers here and not on its first batch",
+    r"aten::(\w+)": "torch has no stacked form of {0}()",
+}
+"""What torch says under vmap, and what that says about the model; the first that is found counts."""
+
+
+def why_not(error: Exception) -> str:
+    """What an error of stacked training says about the model, the loss or the metrics.
+
+    >>> why_not(RuntimeError("Batching rule not implemented for aten::gru.input. We could not generate a fallback."))
+    'torch has no stacked form of its recurrent layers (LSTM, GRU, RNN)'
+    """
+    if isinstance(error, CannotFuse):
+        return str(error)
+    for pattern, reason in _REASONS.items():
+        if found := re.search(pattern, str(error)):
+            return reason.format(*found.groups())
+    first_line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"
+
+
+def is_short_of_memory(error: Exception) -> bool:
+    """True if less would have fitted into memory: a GPU's error, or what torch says where the host has no more."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
