@@ -14,24 +14,29 @@ def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe |
 
     >>> probe = LaneProbe(most=64, alone=1.0, stacked={4: 0.8, 16: 0.4, 32: 0.3})
     >>> lane_plan(LanesSpec(), workers=2, trials=256, probe=probe)
-    LanePlan(count=16, fused=True, reason='stacked, a step takes 0.4 times as long as alone')
+    LanePlan(count=16, fused=True, reason='stacked, a step takes 0.4 times as long as alone', reach=16)
     """
+    turns = asked.count or 1
     if asked.mode == "looped" or probe is None:
-        return LanePlan(count=asked.count or 1, reason="asked for" if asked.count else "")
+        return LanePlan(count=turns, reason="asked for" if asked.count else "", reach=turns)
+    reach = asked.count or max(1, trials // (workers * _GENERATIONS))
+    count = min(reach, probe.most)
+    fused, reason = _verdict(asked, count, probe)
+    return LanePlan(count=count if fused else turns, fused=fused, reason=reason, reach=reach)
+
+
+def _verdict(asked: LanesSpec, count: int, probe: LaneProbe) -> tuple[bool, str]:
+    """Whether to stack so many lanes, and why."""
     if probe.refused is not None:
-        return LanePlan(count=asked.count or 1, reason=f"lanes take turns: {probe.refused}")
-    useful = asked.count or max(1, trials // (workers * _GENERATIONS))
-    count = min(useful, probe.most)
-    measured = [lanes for lanes in probe.stacked if lanes <= count]
-    ratio = probe.stacked[max(measured)] / probe.alone if measured else None
+        return False, f"lanes take turns: {probe.refused}"
     if asked.mode == "fused":
-        return LanePlan(count=count, fused=True, reason="asked for")
-    if ratio is None:
-        return LanePlan(count=asked.count or 1, reason=f"too few lanes to gain anything by stacking: {count}")
-    verdict = f"stacked, a step takes {ratio:.2g} times as long as alone"
-    if ratio > _GAIN:
-        return LanePlan(count=asked.count or 1, reason=f"lanes take turns: {verdict}")
-    return LanePlan(count=count, fused=True, reason=verdict)
+        return True, "asked for"
+    measured = [lanes for lanes in probe.stacked if lanes <= count]
+    if not measured:
+        return False, f"too few lanes to gain anything by stacking: {count}"
+    ratio = probe.stacked[max(measured)] / probe.alone
+    said = f"stacked, a step takes {ratio:.2g} times as long as alone"
+    return (True, said) if ratio <= _GAIN else (False, f"lanes take turns: {said}")
 
 
 def wants_probe(asked: LanesSpec, *, workers: int, trials: int) -> bool:
@@ -41,4 +46,4 @@ def wants_probe(asked: LanesSpec, *, workers: int, trials: int) -> bool:
 
 def search_window(spec: SweepSpec, plan: LanePlan) -> int:
     """How many of the trials before a proposal it does not know: enough for every lane to have a successor waiting."""
-    return spec.sampler.window or 2 * spec.workers.count * plan.count
+    return spec.sampler.window or 2 * spec.workers.count * plan.reach

@@ -219,11 +219,16 @@ class LaneProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
-    """How each worker trains: `count` lanes at once; `fused` ones are stacked, others take turns. `reason` says why."""
+    """How each worker trains: `count` lanes at once; `fused` ones are stacked, others take turns. `reason` says why.
+
+    `reach` is how many lanes a worker the search reckons with: it follows from the spec alone, so that what is
+    proposed does not depend on what was measured.
+    """
 
     count: int = 1
     fused: bool = False
     reason: str = ""
+    reach: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

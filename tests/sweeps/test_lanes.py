@@ -49,6 +49,12 @@ def test_lanes_left_to_us_fill_several_times_and_fit_into_memory(workers: int, t
     assert plan.count == 1 or plan.count * workers * 4 <= trials
 
 
+@pytest.mark.parametrize("asked", [LanesSpec(), LanesSpec(count=4), LanesSpec(mode="fused")], ids=str)
+def test_what_is_measured_does_not_change_what_the_search_knows(asked: LanesSpec) -> None:
+    plans = [lane_plan(asked, workers=2, trials=128, probe=probe) for probe in (PAYS, COSTS, TIGHT, CANNOT)]
+    assert len({plan.reach for plan in plans}) == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "workers", "trials", "wanted"),
     [
@@ -66,5 +72,5 @@ def test_nothing_is_measured_where_it_can_change_nothing(
 
 
 def test_the_search_looks_back_far_enough_to_fill_every_lane() -> None:
-    assert search_window(a_spec(), LanePlan(count=8)) == 2 * a_spec().workers.count * 8
-    assert search_window(a_spec(sampler=SamplerSpec(window=5)), LanePlan(count=8)) == 5
+    assert search_window(a_spec(), LanePlan(count=4, reach=8)) == 2 * a_spec().workers.count * 8
+    assert search_window(a_spec(sampler=SamplerSpec(window=5)), LanePlan(reach=8)) == 5
