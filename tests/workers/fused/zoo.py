@@ -1,0 +1,306 @@
+"""Small models of many kinds: those that can be stacked, and those that cannot."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.utils.checkpoint import checkpoint
+
+from tests.workers.small import EXAMPLES, VALIDATION
+
+WIDTH, WORDS, LENGTH = 6, 10, 4
+Forward = Callable[[Any, Tensor], Tensor]
+
+
+def vectors(generator: torch.Generator) -> Tensor:
+    """[N, 6]."""
+    return torch.randn(EXAMPLES + VALIDATION, WIDTH, generator=generator)
+
+
+def pictures(generator: torch.Generator) -> Tensor:
+    """[N, 2, 6, 6]."""
+    return torch.randn(EXAMPLES + VALIDATION, 2, WIDTH, WIDTH, generator=generator)
+
+
+def words(generator: torch.Generator) -> Tensor:
+    """[N, 4]."""
+    return torch.randint(WORDS, (EXAMPLES + VALIDATION, LENGTH), generator=generator)
+
+
+class Task:
+    """Regression with two outputs by a model of the zoo."""
+
+    batch_size = 8
+
+    def __init__(
+        self,
+        model: Callable[[], nn.Module],
+        inputs: Callable[[torch.Generator], Tensor] = vectors,
+        dtype: torch.dtype = torch.float64,
+    ):
+        self.make, self.inputs, self.dtype = model, inputs, dtype
+
+    def model(self) -> nn.Module:
+        return self.make().to(self.dtype)
+
+    def data(self) -> Any:
+        generator = torch.Generator().manual_seed(5)
+        x = self.inputs(generator)
+        x = x.to(self.dtype) if x.is_floating_point() else x
+        y = torch.randn(EXAMPLES + VALIDATION, 2, generator=generator).to(self.dtype)
+        return (x[:EXAMPLES], y[:EXAMPLES]), (x[EXAMPLES:], y[EXAMPLES:])
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+        x, y = batch
+        return F.mse_loss(model(x), y)
+
+    def metrics(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        x, y = batch
+        error = model(x) - y
+        return {"mae": error.abs().mean(), "worst": error.abs().max()}
+
+
+class Net(nn.Module):
+    """Parts by name, and a forward pass over them."""
+
+    def __init__(self, forward: Forward, **parts: nn.Module):
+        super().__init__()
+        self._pass = forward
+        for name, part in parts.items():
+            self.add_module(name, part)
+        self.out = nn.Linear(WIDTH, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self._pass(self, x))
+
+
+def layers(*middle: Callable[[], nn.Module], bias: bool = True) -> Callable[[], nn.Module]:
+    """A perceptron with something in the middle.
+
+    A bias in front of a BatchNorm has a gradient of noise alone, which Adam and its kin follow: leave it out there.
+    """
+    return lambda: nn.Sequential(
+        nn.Linear(WIDTH, WIDTH, bias), *(make() for make in middle), nn.Tanh(), nn.Linear(WIDTH, 2)
+    )
+
+
+def convolutions(*middle: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """A small net for pictures with something in the middle."""
+
+    def make() -> nn.Module:
+        first = nn.Conv2d(2, 4, 3, bias=False)
+        parts = [part() for part in middle]
+        return nn.Sequential(first, *parts, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 2))
+
+    return make
+
+
+def recurrent(cls: Any) -> Callable[[], nn.Module]:
+    return lambda: Net(
+        lambda net, x: net.cell(net.words(x))[0][:, -1],
+        words=nn.Embedding(WORDS, WIDTH),
+        cell=cls(WIDTH, WIDTH, batch_first=True),
+    )
+
+
+def transformer(dropout: float) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        layer = nn.TransformerEncoderLayer(WIDTH, 2, 8, dropout=dropout, batch_first=True)
+        encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        return Net(lambda net, x: net.encoder(net.words(x)).mean(1), words=nn.Embedding(WORDS, WIDTH), encoder=encoder)
+
+    return make
+
+
+def embedding(**given: Any) -> Callable[[], nn.Module]:
+    return lambda: Net(lambda net, x: net.words(x).mean(1), words=nn.Embedding(WORDS, WIDTH, **given))
+
+
+def attention() -> nn.Module:
+    def attend(net: Any, x: Tensor) -> Tensor:
+        h = net.words(x)
+        return net.heads(h, h, h)[0].mean(1)
+
+    heads = nn.MultiheadAttention(WIDTH, 2, dropout=0.1, batch_first=True)
+    return Net(attend, words=nn.Embedding(WORDS, WIDTH), heads=heads)
+
+
+def tied() -> nn.Module:
+    net = Net(lambda net, x: net.b(torch.tanh(net.a(x))), a=nn.Linear(WIDTH, WIDTH), b=nn.Linear(WIDTH, WIDTH))
+    net.b.weight = net.a.weight
+    return net
+
+
+def unused() -> nn.Module:
+    return Net(lambda net, x: torch.tanh(net.a(x)), never=nn.Linear(3, 3), a=nn.Linear(WIDTH, WIDTH))
+
+
+def frozen() -> nn.Module:
+    return Net(lambda net, x: torch.tanh(net.a(x)), a=nn.Linear(WIDTH, WIDTH).requires_grad_(False))
+
+
+class Noisy(nn.Linear):
+    """Noise of its own making, in training alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        noise = torch.randn_like(x) + torch.rand(x.shape[-1], dtype=x.dtype) + x.sigmoid().bernoulli()
+        return super().forward(x + 0.1 * noise if self.training else x)
+
+
+class Steps(nn.Linear):
+    """Counts its steps in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps += 1
+        return super().forward(x) * (1 + self.steps / 100)
+
+
+STACKED: Mapping[str, Task] = {
+    "BatchNorm1d": Task(layers(lambda: nn.BatchNorm1d(WIDTH), bias=False)),
+    "BatchNorm2d": Task(convolutions(lambda: nn.BatchNorm2d(4)), pictures),
+    "InstanceNorm2d": Task(convolutions(lambda: nn.InstanceNorm2d(4, affine=True)), pictures),
+    "LayerNorm": Task(layers(lambda: nn.LayerNorm(WIDTH))),
+    "GroupNorm": Task(layers(lambda: nn.GroupNorm(2, WIDTH))),
+    "Dropout": Task(layers(lambda: nn.Dropout(0.3))),
+    "Dropout in place": Task(layers(nn.Identity, lambda: nn.Dropout(0.3, inplace=True))),
+    "Dropout2d": Task(convolutions(lambda: nn.Dropout2d(0.3)), pictures),
+    "AlphaDropout": Task(layers(lambda: nn.AlphaDropout(0.3))),
+    "BatchNorm and Dropout": Task(layers(lambda: nn.BatchNorm1d(WIDTH), lambda: nn.Dropout(0.3), bias=False)),
+    "noise": Task(layers(lambda: Noisy(WIDTH, WIDTH))),
+    "Embedding": Task(embedding(), words),
+    "Embedding with padding": Task(embedding(padding_idx=0), words),
+    "Embedding with padding at the end": Task(embedding(padding_idx=-1), words),
+    "EmbeddingBag": Task(lambda: nn.EmbeddingBag(WORDS, 2), words),
+    "MultiheadAttention": Task(attention, words),
+    "Transformer": Task(transformer(0.0), words),
+    "Transformer with dropout": Task(transformer(0.2), words),
+    "tied weights": Task(tied),
+    "unused parameters": Task(unused),
+    "frozen parameters": Task(frozen),
+    "weight_norm": Task(lambda: nn.Sequential(weight_norm(nn.Linear(WIDTH, WIDTH)), nn.Tanh(), nn.Linear(WIDTH, 2))),
+    "a buffer that counts": Task(Steps),
+}
+"""Stacked they train as alone."""
+
+
+class Branching(nn.Linear):
+    """Decides by a value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = super().forward(x)
+        return out if out.mean() > 0 else out * 2
+
+
+class Reading(nn.Linear):
+    """Takes a value out of a tensor."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (1 + x.mean().item())
+
+
+class Checkpointing(nn.Linear):
+    """Computes its forward pass twice."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = checkpoint(super().forward, x, use_reentrant=False)
+        return out
+
+
+class Shared(nn.Linear):
+    """Writes into a tensor that is no buffer."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.last = torch.zeros(2, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = super().forward(x)
+        self.last.mul_(0.9).add_(out.detach().mean(0))
+        return out - self.last
+
+
+class Assigning(nn.Linear):
+    """Assigns its buffer anew."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.register_buffer("mean", torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = super().forward(x)
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * out.detach().mean(0)
+        return out - self.mean
+
+
+class Counting(nn.Linear):
+    """Counts its calls in Python."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += self.training
+        return super().forward(x) * (1 + self.calls / 50)
+
+
+class Hidden(nn.Linear):
+    """Draws a tensor at its start that it does not register."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.scale = torch.rand(2, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.scale
+
+
+class Permuting(nn.Linear):
+    """Draws in a way that vmap has for the lanes one after another."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, torch.randperm(x.shape[1])] if self.training else x)
+
+
+class ItemMetric(Task):
+    """Metrics that read their value, which only evaluation shows."""
+
+    def metrics(self, model: nn.Module, batch: Any) -> dict[str, Any]:
+        return {name: value.item() for name, value in super().metrics(model, batch).items()}
+
+
+class ItemLoss(Task):
+    """A loss that looks at its value."""
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+        loss = super().loss(model, batch)
+        return loss / max(1.0, loss.detach().item())
+
+
+LOOPED: Mapping[str, tuple[Task, str]] = {
+    "LSTM": (Task(recurrent(nn.LSTM), words), "recurrent layers"),
+    "GRU": (Task(recurrent(nn.GRU), words), "recurrent layers"),
+    "BatchNorm without a momentum": (Task(layers(lambda: nn.BatchNorm1d(WIDTH, momentum=None))), ".item()"),
+    "sparse Embedding": (Task(embedding(sparse=True), words), "sparse gradients"),
+    "spectral_norm": (Task(lambda: nn.Sequential(spectral_norm(nn.Linear(WIDTH, 2)))), "no stacked form of div()"),
+    "a branch": (Task(lambda: Branching(WIDTH, 2)), "branches on the values"),
+    "item in the model": (Task(lambda: Reading(WIDTH, 2)), ".item()"),
+    "item in the loss": (ItemLoss(layers()), ".item()"),
+    "item in the metrics": (ItemMetric(layers()), ".item()"),
+    "checkpoint": (Task(lambda: Checkpointing(WIDTH, 2)), "as checkpointing does"),
+    "a tensor in place": (Task(Shared), "writes into a tensor that all lanes share"),
+    "a buffer assigned": (Task(Assigning), "assign a buffer anew"),
+    "a counter in Python": (Task(Counting), "neither parameter nor buffer"),
+    "an unregistered tensor": (Task(Hidden), "neither parameter nor buffer"),
+    "randperm": (Task(lambda: Permuting(WIDTH, 2)), "draws random numbers by randperm"),
+}
+"""They train one by one, with a sentence that says why."""
