@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check format lint types imports clean
+.PHONY: install demo bench test check format lint types imports clean
 
 install: $(VENV)/.installed
 
@@ -17,6 +17,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: install
 	$(BIN)/lrsweep run examples/digits.yaml
+
+bench: install
+	$(BIN)/python -m benchmarks.lanes
+	$(BIN)/python -m benchmarks.search --trials 32
+	$(BIN)/python -m benchmarks.sweeps --trials 32
+	$(BIN)/python -m benchmarks.sweeps --trials 128 --contenders lrsweep,optuna,tune-reuse
 
 test: install
 	$(BIN)/python -m pytest

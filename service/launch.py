@@ -137,34 +137,34 @@ def launch(
     """
     check_reachable(home)
     interrupt = Interrupt(say)
-    with interrupt.installed(), closing(_runner(spec, place)) as runner:
+    with interrupt.installed(), TrackingProcess(home) as tracking, closing(_runner(spec, place)) as runner:
         claimed = sweep_id()
         owner = f"{os.getpid()}@{socket.gethostname()}"
         store.claim(claimed, owner, _LEASE)
         if retry_failed:
             store.reset_failed(claimed)
         store.add_findings(claimed, lint(spec))
-        with TrackingProcess(claimed, home) as tracking:
-            checkpoints = home.checkpoints / claimed
-            coordinator = Coordinator(
-                spec,
-                runner,
-                Recorders([store.recorder(claimed), watcher]),
-                checkpoints=str(checkpoints),
-                wanted=_wanted(store, claimed, owner, interrupt),
-                warn=_warning(store, claimed, say),
+        tracking.begin(claimed)
+        checkpoints = home.checkpoints / claimed
+        coordinator = Coordinator(
+            spec,
+            runner,
+            Recorders([store.recorder(claimed), watcher]),
+            checkpoints=str(checkpoints),
+            wanted=_wanted(store, claimed, owner, interrupt),
+            warn=_warning(store, claimed, say),
+        )
+        with _kept(store, claimed):
+            past = Past(
+                trials=store.history(claimed),
+                range_tests=store.range_tests(claimed),
+                plan=store.sweep(claimed).lanes,
             )
-            with _kept(store, claimed):
-                past = Past(
-                    trials=store.history(claimed),
-                    range_tests=store.range_tests(claimed),
-                    plan=store.sweep(claimed).lanes,
-                )
-                ending = coordinator.run(past)
-                store.finish(claimed, Status(ending.value))
-            if Status(ending.value).ended:
-                shutil.rmtree(checkpoints, ignore_errors=True)
-            trouble = tracking.close(patience=0.0 if ending is Ending.INTERRUPTED else _MLFLOW_PATIENCE)
+            ending = coordinator.run(past)
+            store.finish(claimed, Status(ending.value))
+        if Status(ending.value).ended:
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        trouble = tracking.close(patience=0.0 if ending is Ending.INTERRUPTED else _MLFLOW_PATIENCE)
         return Launched(sweep_id=claimed, ending=ending, mlflow_trouble=trouble)
 
 

@@ -37,13 +37,18 @@ _ENVIRONMENT = {
 def open_client(home: Home) -> Any:
     """An MlflowClient for the home. Loads mlflow, which takes seconds. Raises UserError for a bad tracking URI."""
     check_scheme(home.tracking_uri)
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     if home.embedded_tracking:
         home.folder.mkdir(parents=True, exist_ok=True)
-    from mlflow import MlflowClient
+    return load_mlflow().MlflowClient(tracking_uri=home.tracking_uri)
 
-    return MlflowClient(tracking_uri=home.tracking_uri)
+
+def load_mlflow() -> Any:
+    """The mlflow package, quiet and with short retries."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    return mlflow
 
 
 def artifact_root(home: Home) -> str | None:

@@ -18,28 +18,35 @@ from service.tracking.links import without_password
 
 
 class TrackingProcess:
-    """Shows one sweep in MLflow while it runs, between `with` and `close`; nothing that goes wrong there is raised."""
+    """Shows one sweep in MLflow while it runs, from `begin` to `close`; nothing that goes wrong there is raised.
 
-    def __init__(self, sweep_id: str, home: Home):
-        self._sweep_id, self._home = sweep_id, home
-        self._child: subprocess.Popen[str] | None = None
+    The child starts at once, so that it has loaded what it needs when the sweep begins.
+    """
+
+    def __init__(self, home: Home):
+        self._home = home
+        self._begun = False
         self._trouble: str | None = None
-
-    def __enter__(self) -> Self:
-        self._child = subprocess.Popen(
+        self._child: subprocess.Popen[str] | None = subprocess.Popen(
             [sys.executable, "-m", "service.tracking.process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self._say({"sweep": self._sweep_id, **{key: str(value) for key, value in asdict(self._home).items()}})
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(patience=0.0)
+
+    def begin(self, sweep_id: str) -> None:
+        """Follows this sweep from now on."""
+        self._begun = True
+        self._say({"sweep": sweep_id, **{key: str(value) for key, value in asdict(self._home).items()}})
 
     @property
     def pid(self) -> int:
@@ -54,10 +61,11 @@ class TrackingProcess:
         """
         if self._child is None:
             return self._trouble
-        self._say({"patience": patience})
+        if self._begun:
+            self._say({"patience": patience})
         answer, _ = self._child.communicate()
         self._child = None
-        self._trouble = self._read(answer)
+        self._trouble = self._read(answer) if self._begun else None
         return self._trouble
 
     def _read(self, answer: str) -> str | None:
@@ -81,9 +89,14 @@ def main() -> None:
     # Ctrl-C in a terminal reaches the whole group; the parent says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from service.store import Store
+    from service.tracking.client import load_mlflow
     from service.tracking.thread import Tracking
 
-    order = json.loads(sys.stdin.readline())
+    load_mlflow()
+    first = sys.stdin.readline()
+    if not first:
+        return
+    order = json.loads(first)
     sweep_id = order.pop("sweep")
     home = Home(**{**order, "folder": Path(order["folder"])})
     with Store.open(home.store_url) as store, Tracking(store, sweep_id, home) as tracking:

@@ -31,7 +31,8 @@ def sweep(home: Home) -> Iterator[Sweep]:
 
 
 def test_what_the_store_has_is_in_mlflow_when_it_closes(sweep: Sweep, home: Home) -> None:
-    with TrackingProcess(sweep.id, home) as tracking:
+    with TrackingProcess(home) as tracking:
+        tracking.begin(sweep.id)
         sweep.train(0)
         sweep.finish()
         assert tracking.close(patience=60) is None
@@ -40,22 +41,32 @@ def test_what_the_store_has_is_in_mlflow_when_it_closes(sweep: Sweep, home: Home
 
 def test_a_mlflow_that_is_away_is_said_at_the_end(sweep: Sweep, home: Home) -> None:
     away = replace(home, tracking_uri="http://127.0.0.1:9")
-    with TrackingProcess(sweep.id, away) as tracking:
+    with TrackingProcess(away) as tracking:
+        tracking.begin(sweep.id)
         trouble = tracking.close(patience=0)
     assert trouble is not None
     assert "127.0.0.1:9" in trouble
 
 
 def test_a_child_that_dies_is_said_at_the_end(sweep: Sweep, home: Home) -> None:
-    with TrackingProcess(sweep.id, home) as tracking:
+    with TrackingProcess(home) as tracking:
+        tracking.begin(sweep.id)
         os.kill(tracking.pid, signal.SIGKILL)
         trouble = tracking.close(patience=0)
     assert trouble is not None
     assert "without a word" in trouble
 
 
+def test_a_sweep_that_never_begins_leaves_no_word_and_no_child(home: Home) -> None:
+    with TrackingProcess(home) as tracking:
+        child = tracking.pid
+    assert not os.path.exists(f"/proc/{child}/stat")
+    assert not home.folder.exists()
+
+
 def test_ctrl_c_is_for_the_parent_to_hear(sweep: Sweep, home: Home) -> None:
-    with TrackingProcess(sweep.id, home) as tracking:
+    with TrackingProcess(home) as tracking:
+        tracking.begin(sweep.id)
         # Once it listens to nobody else: its own signal handler is set first thing.
         time.sleep(1)
         os.kill(tracking.pid, signal.SIGINT)
@@ -67,9 +78,9 @@ def test_a_child_whose_parent_is_gone_ends(sweep: Sweep, home: Home) -> None:
     script = (
         "import sys; from pathlib import Path; from service.home import Home; "
         "from service.tracking.process import TrackingProcess; "
-        f"tracking = TrackingProcess({sweep.id!r}, Home(folder=Path({str(home.folder)!r}), "
+        f"tracking = TrackingProcess(Home(folder=Path({str(home.folder)!r}), "
         f"store_url={home.store_url!r}, tracking_uri={home.tracking_uri!r})); "
-        "tracking.__enter__(); print(tracking.pid, flush=True); import os; os._exit(0)"
+        f"tracking.begin({sweep.id!r}); print(tracking.pid, flush=True); import os; os._exit(0)"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     child, deadline = int(done.stdout), time.monotonic() + 60
