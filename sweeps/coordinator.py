@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeps.jobs import candidate_jobs
-from sweeps.lanes import lane_plan, search_window, wants_probe
+from sweeps.lanes import lane_plan, lanes_asked, rehearsal, search_window
 from sweeps.lint import Finding, lint, news
 from sweeps.pairs import without
 from sweeps.picks import picks
 from sweeps.ports import Proposer, Recorder, Runner
 from sweeps.preflight import Preflight, preflight
+from sweeps.probephase import ProbePhase
 from sweeps.proposer import OptunaProposer
 from sweeps.rangephase import RangePhase
 from sweeps.records import Ending, LanePlan, RangeTest, Stop, TrialResult
@@ -64,27 +65,51 @@ class Coordinator:
     def run(self, past: Past) -> Ending:
         """Runs the sweep, or what is left of it, to its end.
 
-        A sweep that reaches its time limit is DONE with what it has. Pairs that cannot work are left out. Raises
-        UserError for a spec that does not fit its task, TaskError for a task that fails on its first batch or that
-        no pair can train, SweepFailed when everything fails the same way.
+        A sweep that reaches its time limit is DONE with what it has, one without trials after its range tests. Pairs
+        that cannot work are left out. Raises UserError for a spec that does not fit its task, TaskError for a task
+        that fails on its first batch or that no pair can train, SweepFailed when everything fails the same way.
         """
         flight = preflight(self._spec, self._runner, self._warn)
         self._recorder.probed(flight.info)
         spec = without(self._spec, flight.left_out)
         plan = past.plan or self._plan(spec, flight)
         self._runner.open(plan)
-        phase = RangePhase(spec, self._runner, self._recorder, past.range_tests, warn=self._warn)
-        tests = phase.run(self._wanted, _TICK)
+        epochs = spec.budget.total_epochs(flight.info.steps_per_epoch or 1)
+        tests = self._range_tests(spec, past.range_tests, epochs, plan)
         if isinstance(tests, Stop):
             return _ENDINGS[tests]
         self._lint_again(flight, tests)
-        epochs = spec.budget.total_epochs(flight.info.steps_per_epoch or 1)
+        if not spec.trials:
+            return Ending.DONE
         space = search_space(spec, tests, epochs, flight.left_out)
         search = self._search(spec, space, tests, epochs, plan)
         search.resume(past.trials)
         told = search.run(self._stop, _TICK)
         self._recorder.picked(picks(search.results, space, spec.objective, spec.seeds))
         return Ending.DONE if self._out_of_time else _ENDINGS[told]
+
+    def _range_tests(
+        self, spec: SweepSpec, known: Sequence[RangeTest], epochs: int, plan: LanePlan
+    ) -> Sequence[RangeTest] | Stop:
+        """The range tests of all optimizers, probed where the spec says so; a test is recorded once that is done."""
+        keep = self._recorder.range_tested
+        probing = spec.range_test is not None and spec.range_test.probe
+        phase = RangePhase(spec, self._runner, (lambda test: None) if probing else keep, known, warn=self._warn)
+        tests = phase.run(self._wanted, _TICK)
+        if isinstance(tests, Stop) or not probing:
+            return tests
+        probes = ProbePhase(
+            spec,
+            self._runner,
+            [test for test in tests if test not in known],
+            epochs=epochs,
+            gain=plan.gain,
+            checkpoints=self._checkpoints,
+            keep=keep,
+            warn=self._warn,
+        )
+        probed = probes.run(self._wanted, _TICK)
+        return probed if isinstance(probed, Stop) else [*known, *probed]
 
     def _lint_again(self, flight: Preflight, tests: Sequence[RangeTest]) -> None:
         for finding in news(
@@ -93,12 +118,13 @@ class Coordinator:
             self._warn(finding)
 
     def _plan(self, spec: SweepSpec, flight: Preflight) -> LanePlan:
-        size: Mapping[str, int] = {"workers": spec.workers.count, "trials": spec.total_trials}
+        asked = lanes_asked(spec)
+        size: Mapping[str, int] = {"workers": spec.workers.count, "trials": spec.total_trials or asked.count or 1}
         probe = None
-        if wants_probe(spec.lanes, **size):
+        if wanted := rehearsal(spec, **size, steps_per_epoch=flight.info.steps_per_epoch):
             able = [job for job in candidate_jobs(spec, flight.left_out) if job.key not in flight.info.refused]
-            probe = self._runner.measure(able)
-        plan = lane_plan(spec.lanes, **size, probe=probe)
+            probe = self._runner.measure(able, wanted)
+        plan = lane_plan(asked, **size, probe=probe)
         self._recorder.planned(plan, probe)
         return plan
 

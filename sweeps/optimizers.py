@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sweeps.codepath import is_path
 from sweeps.derived import conflicts, derived_params
@@ -23,6 +24,10 @@ class Needs:
     """It takes 2-D weights only: AdamW trains the others beside it."""
 
 
+LrSays = Literal["every step", "first step", "up to 1/sqrt(step)"]
+"""Which steps an optimizer's LR sizes: where not every one, a range test says little."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerRow:
     """One optimizer: torch class, arguments, the LRs that make sense on its own scale, what is searched unasked."""
@@ -35,6 +40,7 @@ class OptimizerRow:
     params: Mapping[str, Param]
     space: Domains = field(default_factory=dict)
     needs: Needs = field(default_factory=Needs)
+    lr_says: LrSays = "every step"
     care: str = ""
 
     @property
@@ -120,6 +126,7 @@ def _optimizer(
     params: Mapping[str, Param],
     *,
     needs: Needs | None = None,
+    lr_says: LrSays = "every step",
     care: str = "",
     **space: Domain,
 ) -> OptimizerRow:
@@ -131,6 +138,7 @@ def _optimizer(
         params=params,
         space=space,
         needs=needs or Needs(),
+        lr_says=lr_says,
         care=care,
     )
 
@@ -248,6 +256,7 @@ OPTIMIZERS: Mapping[str, OptimizerRow] = {
                 "d": Param(default=1.0, low=1),
                 "weight_decay": _DECAY,
             },
+            lr_says="up to 1/sqrt(step)",
             care="at its step t it moves by max(eps[1], RMS(weights)) * min(lr, 1/sqrt(t)): an lr above 1/sqrt(t) "
             "is clamped and says nothing more, so schedules and range tests show less the longer it trains",
             beta2_decay=Range(low=-1.0, high=-0.5),
@@ -261,6 +270,7 @@ OPTIMIZERS: Mapping[str, OptimizerRow] = {
                 "step_sizes": Param(kind="pair", default=(1e-6, 50), low=0),
             },
             needs=Needs(full_batch=True),
+            lr_says="first step",
             care="trains on full batches: an epoch is one step over all of the training data, which must be tensors or "
             "a Dataset; lr is only the size of the first step: schedules and range tests say nothing",
         ),

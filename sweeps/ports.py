@@ -12,6 +12,7 @@ from sweeps.records import (
     Pick,
     Proposal,
     RangeTest,
+    Rehearsal,
     Reported,
     Stop,
     TaskInfo,
@@ -49,7 +50,7 @@ class Runner(Protocol):
         UserError for a candidate that shows a mistake in the spec.
         """
 
-    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+    def measure(self, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
         """Tries lanes on a worker, of candidates that can train the task."""
 
     def open(self, plan: LanePlan) -> None:

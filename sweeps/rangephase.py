@@ -1,52 +1,85 @@
 """The first phase of a sweep: range tests of all optimizers and seeds at once."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
+from sweeps.catalogue import optimizer_row
+from sweeps.domains import Range
 from sweeps.failures import SweepFailed, last_line
-from sweeps.finding import Finding, noticed
-from sweeps.jobs import range_test_jobs, range_tested
-from sweeps.ports import Recorder, Runner
+from sweeps.finding import Finding, noticed, warning
+from sweeps.jobs import range_test_jobs, range_test_ramp, range_tested
+from sweeps.ports import Runner
 from sweeps.rangetest import ramp_lrs, read_range_test
-from sweeps.records import Ended, Event, Job, Lost, Notice, RangeTest, Report, Stop
-from sweeps.spec import SweepSpec
+from sweeps.records import Ended, Event, Job, Lost, Notice, Ramp, RangeTest, Report, Started, Stop
+from sweeps.spec import OptimizerSpec, SweepSpec
+from sweeps.widening import wider
+
+_WIDENED = 2
+"""How often a ramp is widened at most."""
 
 
 @dataclass(slots=True)
-class _Ramp:
+class _Lane:
     """One seed's job and what came of it."""
 
     job: Job
     losses: list[float] = field(default_factory=list)
+    watched: dict[int, Mapping[str, float]] = field(default_factory=dict)
     error: str | None = None
     over: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One optimizer's ramp, on every seed; `narrower` is what a narrower one gave, so many times `widened`."""
+
+    optimizer: OptimizerSpec
+    ramp: Ramp
+    lanes: Sequence[_Lane]
+    widened: int = 0
+    narrower: RangeTest | None = None
+
+    def turns_back(self, further: Ramp) -> bool:
+        """True if a ramp that was widened one way should now go the other."""
+        if self.narrower is None:
+            return False
+        return (further.high > self.ramp.high) != (self.ramp.high > self.narrower.lrs[-1])
+
+
 class RangePhase:
-    """Range tests of one sweep: dispatches a ramp for every optimizer and seed, reads each optimizer's curves."""
+    """Range tests of one sweep: dispatches a ramp for every optimizer and seed, reads each optimizer's curves.
+
+    A ramp that shows no end of its LRs runs again wider, unless the spec gave its bounds.
+    """
 
     def __init__(
         self,
         spec: SweepSpec,
         runner: Runner,
-        recorder: Recorder,
+        keep: Callable[[RangeTest], None],
         known: Sequence[RangeTest],
         *,
         warn: Callable[[Finding], None] = lambda finding: None,
     ):
         self._warn = warn
-        self._runner, self._recorder = runner, recorder
-        done = {test.optimizer for test in known}
-        self._ramps = {
-            optimizer.name: [_Ramp(job) for job in range_test_jobs(spec, optimizer)]
-            for optimizer in range_tested(spec)
-            if optimizer.name not in done
-        }
-        self._by_key = {ramp.job.key: ramp for ramps in self._ramps.values() for ramp in ramps}
-        self._queue = [ramp.job for ramp in self._by_key.values()]
+        self._spec, self._runner, self._recorded = spec, runner, keep
         self._tests = list(known)
-        self._failed: list[Sequence[_Ramp]] = []
+        self._failed: list[_Attempt] = []
+        self._attempts: list[_Attempt] = []
+        self._by_key: dict[str, _Lane] = {}
+        self._queue: list[Job] = []
+        done = {test.optimizer for test in known}
+        for optimizer in range_tested(spec):
+            if optimizer.name not in done:
+                lanes = _lanes(range_test_jobs(spec, optimizer))
+                self._begin(_Attempt(optimizer=optimizer, ramp=range_test_ramp(spec, optimizer), lanes=lanes))
+
+    def _begin(self, attempt: _Attempt) -> None:
+        self._attempts.append(attempt)
+        self._by_key |= {lane.job.key: lane for lane in attempt.lanes}
+        self._queue += [lane.job for lane in attempt.lanes]
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | Stop:
         """All range tests of the sweep, or why it was told to stop meanwhile (those that were over are recorded).
@@ -54,7 +87,7 @@ class RangePhase:
         An optimizer whose range test fails on every seed goes on with the catalogue's bounds. Raises SweepFailed
         if the range tests of all optimizers fail in the same way.
         """
-        while self._ramps:
+        while self._attempts:
             if (told := wanted()) is not None:
                 return told
             if new := self._queue[: self._runner.room()]:
@@ -62,56 +95,97 @@ class RangePhase:
                 self._runner.submit(new)
             for event in self._runner.events(tick):
                 self._take(event)
-            for name in [name for name, ramps in self._ramps.items() if all(ramp.over for ramp in ramps)]:
-                self._close(self._ramps.pop(name))
+            for attempt in [each for each in self._attempts if all(lane.over for lane in each.lanes)]:
+                self._attempts.remove(attempt)
+                self._close(attempt)
         self._close_failed()
         return self._tests
 
-    def _close(self, ramps: Sequence[_Ramp]) -> None:
-        if all(ramp.error is not None for ramp in ramps):
-            self._failed.append(ramps)
+    def _close(self, attempt: _Attempt) -> None:
+        if any(lane.error is None for lane in attempt.lanes):
+            self._widen_or_keep(attempt)
+        elif attempt.narrower is not None:
+            self._keep(attempt.narrower)
         else:
-            self._keep(_read(ramps))
+            self._failed.append(attempt)
+
+    def _widen_or_keep(self, attempt: _Attempt) -> None:
+        test, optimizer = _read(attempt), attempt.optimizer
+        further = wider(attempt.ramp, test) if self._may_widen(attempt) else None
+        if further is None or attempt.turns_back(further):
+            self._keep(test if further is None else attempt.narrower or test)
+            return
+        self._warn(
+            warning(
+                f"range test {optimizer.name}",
+                f"between {attempt.ramp.low:.2g} and {attempt.ramp.high:.2g} its loss shows no end of LRs, so it runs "
+                f"again from {further.low:.2g} to {further.high:.2g}",
+                "to keep it inside, give lr: {low: ..., high: ...}",
+            )
+        )
+        lanes = _lanes(range_test_jobs(self._spec, optimizer, further))
+        self._begin(
+            _Attempt(optimizer=optimizer, ramp=further, lanes=lanes, widened=attempt.widened + 1, narrower=test)
+        )
+
+    def _may_widen(self, attempt: _Attempt) -> bool:
+        row = optimizer_row(attempt.optimizer.name)
+        given = isinstance(attempt.optimizer.lr, Range)
+        return attempt.widened < _WIDENED and not given and row.lr_says == "every step"
 
     def _close_failed(self) -> None:
-        errors = [ramp.error for ramps in self._failed for ramp in ramps if ramp.error is not None]
+        errors = [lane.error for attempt in self._failed for lane in attempt.lanes if lane.error is not None]
         if not self._tests and len(set(map(last_line, errors))) == 1:
             raise SweepFailed(f"the range tests all failed the same way:\n{errors[0]}")
-        for ramps in self._failed:
-            test = _read(ramps)
-            reason = f"it failed on every seed: {last_line(ramps[0].error or '')}"
-            self._keep(replace(test, reasons=(reason,)))
+        for attempt in self._failed:
+            reason = f"it failed on every seed: {last_line(attempt.lanes[0].error or '')}"
+            self._keep(replace(_read(attempt), reasons=(reason,)))
 
     def _keep(self, test: RangeTest) -> None:
         self._tests.append(test)
-        self._recorder.range_tested(test)
+        self._recorded(test)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Notice):
             self._warn(noticed(event.text))
             return
-        ramp = self._by_key[event.key]
+        lane = self._by_key[event.key]
         match event:
+            case Started():
+                # A lane that begins again, others having failed beside it, begins from the start.
+                lane.losses, lane.watched = [], {}
             case Report():
-                ramp.losses += event.step_losses
+                lane.losses += event.step_losses
+                lane.watched |= event.watched
             case Lost():
-                ramp.error, ramp.over = event.reason, True
+                lane.error, lane.over = event.reason, True
             case Ended():
-                ramp.error, ramp.over = event.error, True
+                lane.error, lane.over = event.error, True
 
 
-def _read(ramps: Sequence[_Ramp]) -> RangeTest:
-    first = ramps[0].job
-    assert first.ramp is not None
+def _lanes(jobs: Iterable[Job]) -> list[_Lane]:
+    return [_Lane(job) for job in jobs]
+
+
+def _read(attempt: _Attempt) -> RangeTest:
+    # A failed seed's curve was not cut short by its LR, as it would seem.
+    watched: list[Mapping[int, Mapping[str, float]]] = [
+        {} if lane.error is not None else lane.watched for lane in attempt.lanes
+    ]
+    steps = sorted({step for each in watched for step in each})
+    names = sorted({name for each in watched for metrics in each.values() for name in metrics})
     return read_range_test(
-        first.optimizer,
-        seeds=[ramp.job.seed for ramp in ramps],
-        lrs=ramp_lrs(first.ramp),
-        # A failed seed's curve was not cut short by its LR, as it would seem.
-        losses=[[] if ramp.error is not None else _finite_part(ramp.losses) for ramp in ramps],
+        attempt.optimizer.name,
+        seeds=[lane.job.seed for lane in attempt.lanes],
+        lrs=ramp_lrs(attempt.ramp),
+        losses=[[] if lane.error is not None else _finite_part(lane.losses) for lane in attempt.lanes],
+        metric_steps=steps,
+        metrics={
+            name: [_finite_part([each.get(step, {}).get(name, math.nan) for step in steps]) for each in watched]
+            for name in names
+        },
     )
 
 
-def _finite_part(losses: Sequence[float]) -> list[float]:
-    end = next((step for step, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
-    return list(losses[:end])
+def _finite_part(values: Sequence[float]) -> list[float]:
+    return list(takewhile(math.isfinite, values))

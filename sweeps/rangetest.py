@@ -4,95 +4,113 @@ Source: Smith, "Cyclical Learning Rates for Training Neural Networks" (arXiv 150
 growth of today's tools.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sweeps.catalogue import optimizer_row
+from sweeps.optimizers import OptimizerRow
 from sweeps.records import Ramp, RangeTest
-from sweeps.rules import smoothed, valley
+from sweeps.rules.bootstrap import interval
+from sweeps.rules.points import valley
+from sweeps.rules.readings import middle, middle_of
+from sweeps.rules.shape import Shape, shape_of, shapes_of
+from sweeps.trust import Evidence, doubts
 
-_DIVERGED = 4.0
-"""A loss of so many times the lowest before it counts as divergence: fastai's stop rule."""
-_LEARNED = 0.02
-"""A curve that never falls by more than this share of its start has learned nothing."""
+_LOOKS = 25
+"""How often a ramp is validated on its way."""
+_COMPARED = ("valley", "minimum", "max/3")
+"""The rules that the pick is held against: those that neither noise nor the scale of the loss leads astray."""
 _BELOW, _ABOVE = 10.0, 3.0
 """The search reaches this factor below the pick, and above the LR at which the loss was lowest."""
 
 
 def ramp_lrs(ramp: Ramp) -> list[float]:
-    """The LR of every step, [steps], growing by the same factor each step.
+    """The LR of every step, [steps], growing each step by the same factor, or amount if linear.
 
     >>> ramp_lrs(Ramp(low=0.01, high=1.0, steps=3))
     [0.01, 0.1, 1.0]
+    >>> ramp_lrs(Ramp(low=0.25, high=0.75, steps=3, growth="linear"))
+    [0.25, 0.5, 0.75]
     """
-    last = ramp.steps - 1
-    inner = [ramp.low * (ramp.high / ramp.low) ** (step / last) for step in range(1, last)]
+    shares = [step / (ramp.steps - 1) for step in range(1, ramp.steps - 1)]
+    if ramp.growth == "linear":
+        inner = [ramp.low + (ramp.high - ramp.low) * share for share in shares]
+    else:
+        inner = [ramp.low * (ramp.high / ramp.low) ** share for share in shares]
     return [ramp.low, *inner, ramp.high]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What one seed's curve says: the valley, where the loss was lowest, and whether it learned at all."""
+def watch_steps(ramp: Ramp) -> tuple[int, ...]:
+    """How many steps are done whenever a ramp is validated, [points]: evenly, at most 25 times, the last at its end.
 
-    pick: float
-    lowest: float
-    learned: bool
-
-
-def _read(lrs: Sequence[float], losses: Sequence[float]) -> _Reading:
-    curve = smoothed(losses)
-    curve = curve[: _explosion(curve)]
-    lowest = min(range(len(curve)), key=curve.__getitem__)
-    return _Reading(
-        pick=valley(lrs, curve),
-        lowest=lrs[lowest],
-        learned=curve[0] - curve[lowest] > _LEARNED * abs(curve[0]),
-    )
-
-
-def _explosion(curve: Sequence[float]) -> int:
-    """The step at which the loss blew up, or the curve's length; what comes after it is noise for the rules."""
-    lowest = curve[0]
-    for step, loss in enumerate(curve):
-        lowest = min(lowest, loss)
-        # Written as a distance, so that a loss below zero, a log-likelihood say, can blow up as well.
-        if loss - lowest > (_DIVERGED - 1) * abs(lowest):
-            return max(2, step)
-    return len(curve)
+    >>> watch_steps(Ramp(low=0.01, high=1.0, steps=7)), len(watch_steps(Ramp(low=0.01, high=1.0, steps=100)))
+    ((1, 2, 3, 4, 5, 6, 7), 25)
+    """
+    every = -(-ramp.steps // _LOOKS)
+    return (*range(every, ramp.steps, every), ramp.steps)
 
 
 def read_range_test(
-    optimizer: str, seeds: Sequence[int], lrs: Sequence[float], losses: Sequence[Sequence[float]]
+    optimizer: str,
+    seeds: Sequence[int],
+    lrs: Sequence[float],
+    losses: Sequence[Sequence[float]],
+    *,
+    metric_steps: Sequence[int] = (),
+    metrics: Mapping[str, Sequence[Sequence[float]]] | None = None,
 ) -> RangeTest:
     """Reads a range test's curves: the median valley over the seeds is the pick, and bounds lie around it.
 
-    `lrs` is [steps]; `losses` is [seeds][steps], finite, cut short where a seed's loss turned NaN or infinite.
+    `lrs` is [steps]; `losses` is [seeds][steps], finite, cut short where a seed's loss turned NaN or infinite;
+    `metrics` is [seeds][points] by name, after so many steps as `metric_steps` says.
+
     The search's upper bound is three times the LR of the lowest smoothed loss (median over the seeds): a ramp of
-    few steps may not yet show what an LR does to a whole training. The lower one lies 10 times below the pick. A
-    test in which most seeds learned nothing is not trusted and gives the catalogue's bounds.
+    few steps may not yet show what an LR does to a whole training. The lower one lies 10 times below the pick. The
+    interval holds the 90 % bootstrap interval of the pick and what the rules `valley`, `minimum` and `max/3` say.
+
+    A test in which most seeds learned nothing gives the catalogue's LR and bounds, and no interval. One that learned
+    but raises doubts keeps its pick, and its bounds hold the catalogue's and the whole ramp.
     """
     row = optimizer_row(optimizer)
-    readings = [_read(lrs, curve) for curve in losses if len(curve) > 1]
-    learned = [reading for reading in readings if reading.learned]
-    reasons = []
-    if len(learned) * 2 <= len(losses):
-        reasons.append(f"only {len(learned)} of {len(losses)} seeds lowered the loss anywhere on the ramp")
-    if reasons:
-        pick, low, high = row.default_lr, row.lr.low, row.lr.high
-    else:
-        pick = math.exp(median(math.log(reading.pick) for reading in learned))
-        high = max(median(reading.lowest for reading in learned), pick) * _ABOVE
-        low = pick / _BELOW
-    return RangeTest(
+    bare = RangeTest(
         optimizer=optimizer,
-        initial_lr=pick,
-        low=low,
-        high=high,
-        trusted=not reasons,
-        reasons=tuple(reasons),
+        initial_lr=row.default_lr,
+        low=row.lr.low,
+        high=row.lr.high,
+        trusted=False,
+        reasons=(),
         seeds=tuple(seeds),
         lrs=tuple(lrs),
         losses=tuple(tuple(curve) for curve in losses),
+        metric_steps=tuple(metric_steps),
+        metrics={name: tuple(tuple(values) for values in each) for name, each in (metrics or {}).items()},
     )
+    shapes = [shape for shape in shapes_of(bare) if shape is not None]
+    learned = [shape for shape in shapes if shape.learned]
+    if len(learned) * 2 <= len(losses):
+        return replace(
+            bare, reasons=(f"only {len(learned)} of {len(losses)} seeds lowered the loss anywhere on the ramp",)
+        )
+    return _concluded(bare, row, shapes, learned)
+
+
+def _concluded(bare: RangeTest, row: OptimizerRow, shapes: Sequence[Shape], learned: Sequence[Shape]) -> RangeTest:
+    """What the curves of a test say that learned."""
+    lrs = bare.lrs
+    picks = [valley(lrs, shape.curve) for shape in learned]
+    pick, lowest = middle(picks), middle([lrs[shape.lowest] for shape in learned])
+    assert pick is not None
+    assert lowest is not None
+    rules = {name: lr for name in _COMPARED if (lr := middle_of(bare, name)) is not None}
+    spread = interval(lambda losses: _pick(lrs, losses), bare.losses) or (pick, pick)
+    likely = (min(pick, spread[0], *rules.values()), max(pick, spread[1], *rules.values()))
+    low, high = min(pick / _BELOW, likely[0]), max(max(lowest, pick) * _ABOVE, likely[1])
+    reasons = doubts(Evidence(row=row, lrs=lrs, shapes=shapes, picks=picks, pick=pick, rules=rules))
+    if reasons:
+        low, high = min(low, lrs[0], row.lr.low), max(high, lrs[-1], row.lr.high)
+    return replace(bare, initial_lr=pick, low=low, high=high, interval=likely, trusted=not reasons, reasons=reasons)
+
+
+def _pick(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
+    shape = shape_of(losses, len(lrs))
+    return None if shape is None or not shape.learned else valley(lrs, shape.curve)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from sweeps.domains import Value
 from sweeps.groups import ParamGroup
@@ -109,13 +110,23 @@ def bare_names(params: Mapping[str, Value], *owners: str) -> dict[str, Value]:
     }
 
 
+Growth = Literal["exponential", "linear"]
+"""How the LR grows from step to step: by the same factor, or by the same amount as in Smith's paper."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
-    """The schedule of an LR range test: exponential growth from low to high within `steps` steps."""
+    """The schedule of an LR range test: the LR grows from low to high within `steps` steps.
+
+    `group` names the one param group that follows it, while the others stay at the job's LRs; None: all do, in their
+    ratios.
+    """
 
     low: float
     high: float
     steps: int
+    growth: Growth = "exponential"
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +158,8 @@ class Report:
     `epoch` and `step` count what is done (from 1). `lrs` holds the LR of each param group at the start of
     the epoch, 0 for one that is frozen; `step_losses` and `step_lrs` ([steps of this epoch]) the training loss and
     the first group's LR of each step; `step_more` other series of the same length, where they move from step to
-    step: `momentum`, and `lr/<group>` of the groups beyond the first. `seconds` is the time since the job began
+    step: `momentum`, and `lr/<group>` of the groups beyond the first. `watched` holds the validation metrics that a
+    ramp stopped for on its way, by the number of steps that were done. `seconds` is the time since the job began
     training on its worker.
     """
 
@@ -159,6 +171,7 @@ class Report:
     step_losses: tuple[float, ...] = ()
     step_lrs: tuple[float, ...] = ()
     step_more: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    watched: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -203,32 +216,56 @@ class Notice:
 Event = Started | Report | Ended | Lost | Notice
 
 
+Compiling = Literal["auto", "on", "off"]
+"""Whether stacked steps go through a compiler; "auto" weighs the time that it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What is to be measured: `lanes` on each of so many `workers`, which share the memory.
+
+    `steps` is how many steps of one lane each worker will make at most: what measuring and compiling may cost.
+    """
+
+    lanes: int
+    workers: int = 1
+    steps: int = 0
+    compile: Compiling = "auto"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneProbe:
     """What a few steps of the task say about lanes: seconds that one step of one lane takes, alone and stacked.
 
     `stacked` maps the number of lanes to theirs; `most` lanes fit into memory. `refused` says why lanes of this task
-    cannot be stacked, where they cannot.
+    cannot be stacked, where they cannot. `compiled` is the time of the most lanes with the compiled step (None: it was
+    not tried, or failed as `uncompiled` says), which took `compile_seconds` to make.
     """
 
     most: int = 1
     alone: float = 0.0
     stacked: Mapping[int, float] = field(default_factory=dict)
     refused: str | None = None
+    compiled: float | None = None
+    compile_seconds: float = 0.0
+    uncompiled: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
     """How each worker trains: `count` lanes at once; `fused` ones are stacked, others take turns. `reason` says why.
+    `compiled` ones are stacked and go through torch.compile.
 
     `reach` is how many lanes a worker the search reckons with: it follows from the spec alone, so that what is
-    proposed does not depend on what was measured.
+    proposed does not depend on what was measured. `gain` is how many of these lanes train in the time of one alone.
     """
 
     count: int = 1
     fused: bool = False
     reason: str = ""
     reach: int = 1
+    gain: float = 1.0
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,28 +279,60 @@ class TaskInfo:
     parameters: int = 0
     metrics: tuple[str, ...] = ()
     device: str = "cpu"
+    batch_size: int | None = None
+    """Examples in a training step; None where batches come ready from the user's code and differ or do not say."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Why a candidate cannot train the task, by the key of its job, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RangeTest:
-    """An LR range test of one optimizer: curves of every seed kept whole, and what was read off them.
+class CodeVersion:
+    """Which code was trained: the task's reference, a hash of its file where it is one, and the versions around it."""
 
-    `lrs` is [steps]; `losses` is [seeds][steps], cut where a seed turned non-finite. `initial_lr` is the
-    suggestion, `low` and `high` the bounds that the sweep searches. `trusted` is False with `reasons` when
-    the curve does not say, and the bounds then come from the catalogue.
+    task: str
+    sha256: str | None = None
+    lrsweep: str | None = None
+    torch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """One lane of the probe that follows a range test: what training at an LR came to.
+
+    `values` holds the objective after each epoch that was trained; `exploded` says that its loss turned non-finite.
+    """
+
+    lr: float
+    seed: int
+    values: tuple[float, ...] = ()
+    exploded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeTest:
+    """An LR range test of one optimizer: curves of every seed kept whole, and what was concluded from them.
+
+    `lrs` is [steps]; `losses` is [seeds][steps], cut where a seed turned non-finite. `metrics` holds what was
+    validated on the way, by name, [seeds][points], after so many steps as `metric_steps` says, [points]. `probe` holds
+    the lanes of a probe, where one followed, under `scheduler`. `initial_lr` is the suggestion, `interval` what it may
+    lie in (None: nothing is known), `low` and `high` the bounds that the sweep searches. `trusted` is False with
+    `reasons` when the curve does not say, and the bounds then come from the catalogue.
     """
 
     optimizer: str
+    scheduler: str = "none"
     initial_lr: float
     low: float
     high: float
+    interval: tuple[float, float] | None = None
     trusted: bool
     reasons: tuple[str, ...]
     seeds: tuple[int, ...]
     lrs: tuple[float, ...]
     losses: tuple[tuple[float, ...], ...]
+    metric_steps: tuple[int, ...] = ()
+    metrics: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+    probe: tuple[Probed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def search_space(
     An optimizer or a scheduler of which no pair is left is out of it altogether.
     """
     spec = without(spec, left_out)
-    bounds = {test.optimizer: Range(low=test.low, high=test.high, log=True) for test in tests}
+    bounds = {test.optimizer: Range(low=test.low, high=test.high, log=True) for test in _of_trials(spec, tests)}
     return SearchSpace(
         optimizers={
             optimizer.name: {
@@ -88,6 +88,11 @@ def search_space(
         },
         left_out=frozenset(left_out),
     )
+
+
+def _of_trials(spec: SweepSpec, tests: Sequence[RangeTest]) -> Sequence[RangeTest]:
+    """The range tests that speak of a trial's LR, and not of one group's."""
+    return () if spec.range_test is not None and spec.range_test.group else tests
 
 
 def hyperparameters(optimizer: OptimizerSpec, groups: Sequence[GroupSpec], *, listed: bool = False) -> Domains:
@@ -129,7 +134,7 @@ def starting_points(spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTe
         for start in spec.starts
         if (start.optimizer, start.scheduler) in pairs
     ]
-    picks = {test.optimizer: test.initial_lr for test in tests if test.trusted}
+    picks = {test.optimizer: test.initial_lr for test in _of_trials(spec, tests) if test.trusted}
     arms: list[Point] = []
     for optimizer, scheduler in pairs:
         point: dict[str, Value] = {"optimizer": optimizer, "scheduler": scheduler}

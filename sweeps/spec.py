@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sweeps.domains import Domain, Domains, Value
 from sweeps.groups import ParamGroup
 from sweeps.objective import EarlyStopping, Objective
-from sweeps.records import Budget
+from sweeps.records import Budget, Compiling, Growth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +66,45 @@ class PrunerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeTestSpec:
-    """The LR range test before the search: an exponential ramp of `steps` steps on each of `seeds` seeds."""
+    """The LR range test before the search: a ramp of `steps` steps on each of `seeds` seeds.
+
+    `group` names the one param group whose LR grows while the others stay at theirs; None: all grow, in their ratios.
+    Such a test says what its group's LR may be; the search, whose LR is the whole trial's, takes no bounds from it.
+    """
 
     steps: int = 100
     seeds: int = 3
+    growth: Growth = "exponential"
+    group: str | None = None
+    probe: bool = False
+    """Whether a few LRs are trained after the ramp to find the best one: `lrsweep range-test` does."""
+
+
+Precision = Literal["float32", "tf32", "bf16"]
+"""How losses are computed: as the tensors are, with products in TF32 (CUDA alone), or by autocast to bfloat16."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkersSpec:
-    """How many workers train at once and what each one may use; `gpus` may be a fraction."""
+    """How many workers train at once, what each one may use, and how exactly it computes; `gpus` may be a fraction."""
 
     count: int = 2
     cpus: float = 1.0
     gpus: float = 0.0
     threads: int = 1
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanesSpec:
-    """How many trials a worker trains at once (None: as many as pay), stacked ("fused") or in turns ("looped")."""
+    """How many trials a worker trains at once (None: as many as pay), stacked ("fused") or in turns ("looped").
+
+    `compile` says whether stacked steps go through torch.compile: "auto" weighs the time that compiling takes.
+    """
 
     count: int | None = None
     mode: Literal["auto", "fused", "looped"] = "auto"
+    compile: Compiling = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +120,7 @@ class StartSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSpec:
-    """A whole sweep. `trials` counts configurations; each is trained once for every seed."""
+    """A whole sweep. `trials` counts configurations, each trained once for every seed; 0: its range tests alone."""
 
     name: str
     task: TaskSpec

@@ -8,8 +8,8 @@ from sweeps.lint.subject import Subject
 
 
 def range_test_at_edge(subject: Subject) -> Iterator[Finding]:
-    """A trusted range test that suggests an LR at an end of its ramp."""
-    tests = {test.optimizer: test for test in subject.tests if test.trusted}
+    """A range test that suggests an LR at an end of its ramp."""
+    tests = {test.optimizer: test for test in subject.tests if test.trusted or test.interval is not None}
     for where, optimizer in subject.optimizers():
         if (test := tests.get(optimizer.name)) is None:
             continue

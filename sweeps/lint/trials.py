@@ -15,6 +15,8 @@ from sweeps.spec import SweepSpec
 def pairs_without_a_turn(subject: Subject) -> Iterator[Finding]:
     """Fewer trials than it takes for every pair of optimizer and scheduler to be tried."""
     spec = subject.spec
+    if not spec.trials:
+        return
     pairs = len(tuple(_space(spec, 1).arms()))
     sure = _sure(spec, pairs)
     if spec.sampler.name != "grid" and sure < pairs:

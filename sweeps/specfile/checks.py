@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from sweeps.catalogue import optimizer_row
 from sweeps.domains import Domain, Fixed, Range, contains, values_of
+from sweeps.errors import unknown
+from sweeps.groups import REST
 from sweeps.specfile import timing
 from sweeps.specfile.domain import in_words
 from sweeps.specfile.draft import Draft
@@ -113,6 +115,41 @@ def _first_rung_is_inside(draft: Draft) -> None:
         )
 
 
+def _something_is_run(draft: Draft) -> None:
+    if draft.trials != 0:
+        return
+    place = draft.root.at("trials")
+    if not draft.has_range_test:
+        place.refuse("0 leaves nothing but range tests, and range_test is off: turn it on, or give trials")
+    elif (
+        draft.root.at("range_test").at("group").value is None
+        and draft.optimizers.whole
+        and not any(_is_tested(entry) for entry in draft.optimizers.entries)
+    ):
+        place.refuse(
+            "0 leaves nothing but range tests, and all LRs are listed: leave lr out or give {low: ..., high: ...}, "
+            "or give trials"
+        )
+
+
+def _is_tested(entry: Entry) -> bool:
+    return "lr" not in entry.given or isinstance(entry.domains.get("lr"), Range)
+
+
+def _tested_group_is_there(draft: Draft) -> None:
+    place = draft.root.at("range_test").at("group")
+    if place.value is None:
+        return
+    groups = {each.group.name: each.group for each in draft.groups}
+    if place.value not in (REST, *groups):
+        place.refuse(unknown("group", str(place.value), [REST, *groups]))
+    elif (group := groups.get(str(place.value))) is not None and group.from_epoch > 0:
+        place.refuse(
+            f"{group.name} is frozen until epoch {group.from_epoch}, and a range test ends before: test a group that "
+            "trains from epoch 0"
+        )
+
+
 def _trials_fit(draft: Draft) -> None:
     place = draft.root.at("trials")
     if place.value is None and draft.sampler is not None and not draft.samples_by("grid"):
@@ -135,5 +172,7 @@ RULES: tuple[Callable[[Draft], None], ...] = (
     _cma_es_has_one_space,
     _window_feeds_workers,
     _first_rung_is_inside,
+    _something_is_run,
+    _tested_group_is_there,
     _trials_fit,
 )

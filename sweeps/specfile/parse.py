@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from sweeps.errors import SpecError
 from sweeps.objective import Objective
+from sweeps.param import Param
 from sweeps.spec import (
     LanesSpec,
     OptimizerSpec,
@@ -36,6 +37,8 @@ _KEYS = (
     *("name", "task", "budget", "objective", "seeds", "optimizers", "schedulers", "groups", "sampler"),
     *("pruner", "early_stopping", "trials", "seed", "workers", "lanes", "timeout", "range_test", "starts"),
 )
+_TRIALS = Param(kind="int", low=0)
+"""Without any trial a sweep is its range tests."""
 _NULL_MEANS_NONE = frozenset({"lanes", "pruner", "early_stopping", "range_test"})
 
 T = TypeVar("T")
@@ -72,7 +75,7 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
         return read_task(node, lambda use: check(use, "task"))
 
     def whole_of(node: Node) -> int | None:
-        value = node.read(SEED if node.path == ("seed",) else settings.COUNT)
+        value = node.read(SEED if node.path == ("seed",) else _TRIALS)
         return value if isinstance(value, int) else None
 
     task = section("task", task_of, None)
@@ -114,7 +117,9 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
     for rule in RULES:
         rule(draft)
     trials = trials if trials is not None else points
-    if root.found or not (task and budget and objective and sampler and pruner and workers and lanes and trials):
+    if root.found or not (task and budget and objective and sampler and pruner and workers and lanes):
+        return None
+    if trials is None:
         return None
     return SweepSpec(
         name=name or name_of(task),

@@ -89,18 +89,34 @@ EARLY_STOPPING = Section(
 )
 RANGE_TEST = Section(
     build=RangeTestSpec,
-    params={"steps": Param(kind="int", low=2), "seeds": Param(kind="int", low=1, high=100)},
+    params={
+        "steps": Param(kind="int", low=2),
+        "seeds": Param(kind="int", low=1, high=100),
+        "growth": Param(kind="text", choices=("exponential", "linear")),
+        "group": Param(kind="any"),
+        "probe": Param(kind="bool"),
+    },
     optional=True,
 )
 WORKERS = Section(
     build=WorkersSpec,
-    params={"count": COUNT, "cpus": Param(low=0, open_low=True), "gpus": Param(low=0), "threads": COUNT},
+    params={
+        "count": COUNT,
+        "cpus": Param(low=0, open_low=True),
+        "gpus": Param(low=0),
+        "threads": COUNT,
+        "precision": Param(kind="text", choices=("float32", "tf32", "bf16")),
+    },
 )
 
 
 LANES = Section(
     build=LanesSpec,
-    params={"count": COUNT, "mode": Param(kind="text", choices=("auto", "fused", "looped"))},
+    params={
+        "count": COUNT,
+        "mode": Param(kind="text", choices=("auto", "fused", "looped")),
+        "compile": Param(kind="text", choices=("auto", "on", "off")),
+    },
     none=LanesSpec(count=1, mode="looped"),
     optional=True,
 )

@@ -42,6 +42,14 @@ def test_a_sweep_probes_then_tests_ranges_then_trains_then_picks() -> None:
     assert run.recorder.info == run.runner.probe([])
 
 
+def test_without_trials_a_sweep_is_over_after_its_range_tests() -> None:
+    run = Run(small(trials=0))
+    assert run() is Ending.DONE
+    assert {entry[1] for entry in run.recorder.log if entry[0] == "range tested"} == {"SGD", "AdamW"}
+    assert not {"proposed", "picked"} & set(run.said())
+    assert all(job.ramp is not None for job in run.runner.submitted)
+
+
 def test_the_range_tests_pick_is_tried_first_and_bounds_the_search() -> None:
     run = Run(small(trials=12))
     run()

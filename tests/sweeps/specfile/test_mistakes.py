@@ -278,9 +278,18 @@ BAD = [
     ("early_stopping: {patience: 3, min_delta: -1}", "early_stopping.min_delta", "0 <= value, got -1"),
     ("range_test: {steps: 0}", "range_test.steps", "got 0"),
     ("range_test: {seeds: 0}", "range_test.seeds", "got 0"),
-    ("range_test: on", "range_test", "must be a mapping of steps, seeds, got 'on'"),
+    ("range_test: on", "range_test", "must be a mapping of steps, seeds, growth, group"),
+    ("range_test: {growth: cubic}", "range_test.growth", "unknown growth 'cubic'; choose one of: exponential, linear"),
+    ("range_test: {group: head}", "range_test.group", "unknown group 'head'; choose one of: rest"),
+    (
+        "{groups: {head: {parameters: fc, from_epoch: 2}}, range_test: {group: head}}",
+        "range_test.group",
+        "head is frozen until epoch 2, and a range test ends before",
+    ),
     ("range_test: off", "optimizers[0].SGD.lr", "missing, and range_test is off: give lr"),
-    ("trials: 0", "trials", "got 0"),
+    ("trials: -1", "trials", "got -1"),
+    ("{trials: 0, range_test: off, optimizers: [{SGD: {lr: {low: 0.1, high: 1}}}]}", "trials", "range_test is off"),
+    ("{trials: 0, optimizers: [{SGD: {lr: [0.1, 0.2]}}]}", "trials", "all LRs are listed: leave lr out"),
     ("trials: 99999999999999999999", "trials", "got a number too large to hold"),
     ("trials: [[1]]", "trials", "got [[...]]"),
     ("workers: 0", "workers", "got 0"),
@@ -382,7 +391,7 @@ def test_each_mistake_is_refused_at_its_place(read: Read, fragment: str, path: s
 def test_all_mistakes_come_together_in_the_order_of_the_file(read: Read) -> None:
     raw = read(
         """
-        trials: 0
+        trials: -1
         optimizers: [{SGD: {lr: 0, nesterov: true}}, AdmW]
         nmae: x
         budget: {epochs: 5}

@@ -316,6 +316,13 @@ def test_groups_keep_their_order_and_their_own_settings(read: Read) -> None:
     assert spec.starts[0].params == {"SGD.head.lr_multiplier": 10.0, "SGD.head.weight_decay": 0.0}
 
 
+def test_a_range_test_may_be_linear_and_of_one_group(read: Read) -> None:
+    raw = GOOD | read("{groups: {head: {parameters: fc}}, range_test: {growth: linear, group: head}}")
+    assert parse_spec(raw).range_test == RangeTestSpec(growth="linear", group="head")
+    listed = {"optimizers": [{"SGD": {"lr": 0.1}}], "trials": 0, "range_test": {"group": "rest"}}
+    assert parse_spec(GOOD | listed).range_test == RangeTestSpec(group="rest")
+
+
 def test_a_grid_counts_the_values_of_groups_and_of_parts(read: Read) -> None:
     spec = parse_spec(
         read(
