@@ -1,8 +1,9 @@
 """A lane: one trial inside a training process, with its own model, optimizer and schedule."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,12 +13,15 @@ from sweeps.catalogue import optimizer_row
 from sweeps.errors import TaskError
 from sweeps.groups import group_names
 from sweeps.records import Job
+from sweeps.spec import Precision
 from workers.data import Batches, InMemory, Mapped, batches_of
 from workers.grouped import GroupedOptimizer
+from workers.looks import Looks
 from workers.lrcurves import EpochLrs, LrCurves
 from workers.optimizers import needs_closure, set_mode
+from workers.precision import computing
 from workers.schedules import build_schedule
-from workers.seeding import seed_epoch, seed_model
+from workers.seeding import seed_epoch, seed_model, undisturbed
 from workers.structures import example_count
 from workers.task import Task
 
@@ -33,9 +37,10 @@ class PreparedTask:
     train: Batches
     val: Batches | None
     device: torch.device
+    precision: Precision = "float32"
 
     @classmethod
-    def of(cls, task: Task, device: torch.device) -> "PreparedTask":
+    def of(cls, task: Task, device: torch.device, precision: Precision = "float32") -> "PreparedTask":
         """Loads the task's data. Raises whatever the user's code raises, TaskError for data of no known kind."""
         # A split that is drawn at random must be the same on every worker, or trials could not be compared.
         seed_model(0)
@@ -48,12 +53,19 @@ class PreparedTask:
             train=batches_of(train, task, device),
             val=None if val is None else batches_of(val, task, device),
             device=device,
+            precision=precision,
         )
+
+    def loss(self, model: torch.nn.Module, batch: Any) -> Tensor:
+        """The task's loss of one batch, in the worker's precision."""
+        with computing(self.precision, self.device):
+            return self.task.loss(model, batch)
 
     def metrics(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
         """The validation metrics of one batch by their logged names; the loss is always among them."""
         own = getattr(self.task, "metrics", None)
-        values = {"loss": self.task.loss(model, batch), **(own(model, batch) if own else {})}
+        with computing(self.precision, self.device):
+            values = {"loss": self.task.loss(model, batch), **(own(model, batch) if own else {})}
         return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
 
 
@@ -65,11 +77,15 @@ def _scalar(name: str, value: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochCurve:
-    """What one epoch of training left: the loss and the examples of each step, [steps], and the LRs."""
+    """What one epoch of training left: the loss and the examples of each step, [steps], and the LRs.
+
+    `watched` holds what a ramp validated on its way, by the number of steps that were done.
+    """
 
     losses: tuple[float, ...]
     examples: tuple[int, ...]
     lrs: EpochLrs
+    watched: Mapping[int, Mapping[str, float]]
 
     @property
     def finite(self) -> bool:
@@ -101,6 +117,7 @@ class Lane:
         self.total_steps = job.budget.total_steps(self.data.per_epoch)
         self._losses: list[float] = []
         self._examples: list[int] = []
+        self.looks = Looks(job.ramp, prepared.val)
 
     @property
     def done(self) -> bool:
@@ -112,6 +129,26 @@ class Lane:
         """True if no step of this epoch had a loss that was NaN or infinite."""
         return all(map(math.isfinite, self._losses))
 
+    @property
+    def until_look(self) -> int:
+        """Steps from here until a ramp wants to be validated, or until the budget is spent."""
+        return (self.looks.following(self.step) or self.total_steps) - self.step
+
+    @property
+    def wants_look(self) -> bool:
+        """True if a ramp wants to be validated after the steps that are done."""
+        return self.looks.due(self.step) and self.finite
+
+    def begin_look(self) -> None:
+        """Puts the weights in place that validation is to see."""
+        set_mode(self.optimizer, training=False)
+
+    def end_look(self, metrics: Mapping[str, float]) -> None:
+        """Takes what validation said after the steps that are done, and makes ready to train on."""
+        self.looks.see(self.step, metrics)
+        self.model.train()
+        set_mode(self.optimizer, training=True)
+
     def train_epoch(self) -> EpochCurve:
         """Trains one epoch, or what the budget leaves of it; ends early at a loss that is not finite."""
         self.begin_epoch()
@@ -122,9 +159,14 @@ class Lane:
             losses.append(self.train_step(batch))
             examples.append(example_count(batch))
             over = self.step + len(losses) >= self.total_steps
-            if over or len(losses) == LOOK_EVERY:
+            if over or len(losses) == min(LOOK_EVERY, self.until_look):
                 self.take(torch.stack(losses).tolist(), examples)
                 losses, examples = [], []
+                if self.wants_look:
+                    self.begin_look()
+                    with undisturbed():
+                        metrics = self.evaluate(self.looks.stride)
+                    self.end_look(metrics)
             if over or not self.finite:
                 break
         if losses:
@@ -158,6 +200,7 @@ class Lane:
             losses=tuple(self._losses),
             examples=tuple(self._examples),
             lrs=self._lrs.take(),
+            watched=self.looks.take(),
         )
         self.epoch += 1
         return curve
@@ -203,7 +246,7 @@ class Lane:
 
     def _gradients(self, batch: Any) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._prepared.task.loss(self.model, batch)
+        loss = self._prepared.loss(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._needs.sparse and self.step % self.data.per_epoch == 0:
             self._check_sparse()
@@ -220,14 +263,17 @@ class Lane:
             )
 
     @torch.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        """The validation metrics, each the mean over all examples; empty without validation data."""
+    def evaluate(self, stride: int = 1) -> dict[str, float]:
+        """The validation metrics, each the mean over all examples; empty without validation data.
+
+        Only every `stride`-th batch is looked at.
+        """
         if self._prepared.val is None:
             return {}
         self.model.eval()
         sums: dict[str, Tensor] = {}
         count = 0
-        for batch in self._prepared.val.in_order():
+        for batch in islice(self._prepared.val.in_order(), 0, None, stride):
             weight = example_count(batch)
             count += weight
             for name, value in self._prepared.metrics(self.model, batch).items():

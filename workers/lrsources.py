@@ -9,7 +9,11 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sweeps.domains import Value
+from sweeps.errors import UserError, unknown
+from sweeps.groups import group_names
 from sweeps.nesting import clock_of, without_warm_up
+from sweeps.rangetest import ramp_lrs
+from sweeps.records import Job, Ramp
 from workers.scheduletable import Momentum, ScheduleTable, schedule_table, warm_up_rows
 
 Mode = Literal["min", "max"]
@@ -116,3 +120,22 @@ def lr_source(
     if clock_of(scheduler, params) == "metric":
         return PlateauSource(params, initial_lrs, steps_per_epoch, mode)
     return TableSource(schedule_table(scheduler, params, initial_lrs, steps, steps_per_epoch, momentum=momentum))
+
+
+def ramp_source(job: Job, ramp: Ramp, initial_lrs: Sequence[float]) -> Source:
+    """The LRs of a range test: all groups in their ratios, or the ramp's one group while the others stay.
+
+    Raises UserError for a ramp of a group that is not there.
+    """
+    lrs = ramp_lrs(ramp)
+    if ramp.group is None:
+        ratios = [lr / job.initial_lr for lr in initial_lrs]
+        rows = tuple(tuple(lr * ratio for ratio in ratios) for lr in lrs)
+    else:
+        names = group_names(job.groups, len(initial_lrs))
+        if ramp.group not in names:
+            raise UserError(unknown("group of the range test", ramp.group, names))
+        rows = tuple(
+            tuple(lr if name == ramp.group else own for name, own in zip(names, initial_lrs, strict=True)) for lr in lrs
+        )
+    return TableSource(ScheduleTable(lrs=rows, momenta=None, by_step=True))

@@ -78,6 +78,7 @@ class Member:
             step_losses=curve.losses,
             step_lrs=curve.lrs.step_lrs,
             step_more=curve.lrs.more,
+            watched=curve.watched,
             seconds=time.monotonic() - self.began,
         )
 

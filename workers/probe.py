@@ -9,6 +9,7 @@ from sweeps.records import Job, TaskInfo
 from workers.lane import Lane, PreparedTask
 from workers.member import first_loss_message
 from workers.seeding import seed_model
+from workers.structures import example_count
 
 
 def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
@@ -19,7 +20,8 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
     """
     seed_model(0)
     model = prepared.task.model().to(prepared.device)
-    loss = prepared.task.loss(model, next(prepared.train.shuffled(0, 0)))
+    batch = next(prepared.train.shuffled(0, 0))
+    loss = prepared.loss(model, batch)
     if getattr(loss, "shape", None) != () or not loss.requires_grad:
         raise TaskError(f"the task's loss(model, batch) must give a scalar tensor with gradient, got {loss!r}")
     if not math.isfinite(loss.item()):
@@ -33,6 +35,7 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         metrics=("train/loss", *names),
         device=str(prepared.device),
+        batch_size=example_count(batch),
         refused=dict(_refused(prepared, candidates)),
     )
 

@@ -6,10 +6,9 @@ from typing import Any
 from torch.optim import Optimizer
 
 from sweeps.domains import Value
-from sweeps.rangetest import ramp_lrs
 from sweeps.records import Job
-from workers.lrsources import Mode, Source, TableSource, lr_source
-from workers.scheduletable import ScheduleTable, group_momentum, momentum_kind
+from workers.lrsources import Mode, Source, lr_source, ramp_source
+from workers.scheduletable import group_momentum, momentum_kind
 
 _MODES: Mapping[str, Mode] = {"minimize": "min", "maximize": "max"}
 
@@ -88,10 +87,8 @@ def build_schedule(job: Job, optimizer: Optimizer, initial_lrs: Sequence[float],
     scheduler's arguments.
     """
     if job.ramp is not None:
-        ratios = [lr / job.initial_lr for lr in initial_lrs]
-        ramp = tuple(tuple(lr * ratio for ratio in ratios) for lr in ramp_lrs(job.ramp))
-        source: Source = TableSource(ScheduleTable(lrs=ramp, momenta=None, by_step=True))
-        return Schedule(optimizer, [(source, column) for column in range(len(ratios))])
+        ramp = ramp_source(job, job.ramp, initial_lrs)
+        return Schedule(optimizer, [(ramp, column) for column in range(len(initial_lrs))])
 
     def source_of(scheduler: str, params: Mapping[str, Value], lrs: Sequence[float]) -> Source:
         return lr_source(

@@ -1,6 +1,8 @@
 """One seed a lane: every epoch draws from streams of its own, so that a resumed lane goes on bit for bit."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -30,6 +32,16 @@ def seed_model(seed: int) -> None:
 def seed_epoch(seed: int, epoch: int) -> None:
     """Seeds dropout, augmentation and the like for one epoch (from 0), so that no RNG state need be kept."""
     _seed_global_streams(_derive(_EPOCH, seed, epoch))
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Puts the global streams of torch, numpy and random back to where they stood."""
+    python, legacy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
+        yield
+    random.setstate(python)
+    np.random.set_state(legacy)
 
 
 def data_order(count: int, seed: int, epoch: int) -> torch.Tensor:

@@ -143,10 +143,16 @@ class Trial:
             step_losses=tuple(self._losses),
             step_lrs=lrs.step_lrs,
             step_more=lrs.more,
+            watched=self._watched(values),
             seconds=time.monotonic() - self._began,
         )
         self._losses = []
         return self._post(report)
+
+    def _watched(self, values: Mapping[str, float]) -> dict[int, Mapping[str, float]]:
+        """What a ramp was told besides the training loss."""
+        metrics = {name: value for name, value in values.items() if name != "train/loss"}
+        return {self._step: metrics} if self._job.ramp is not None and metrics else {}
 
     @property
     def _is_spent(self) -> bool:

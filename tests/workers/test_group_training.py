@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from sweeps.domains import Value
+from sweeps.errors import UserError
 from sweeps.groups import ParamGroup
 from sweeps.rangetest import ramp_lrs
 from sweeps.records import Budget, Ended, Outcome, Ramp, Stop
@@ -97,6 +99,25 @@ def test_a_range_test_keeps_the_ratios_between_groups(optimizer: str) -> None:
             both = [each for optimizers in groups for each in optimizers]
             losses.append(stock_step(both, lambda rows=rows: F.mse_loss(model(x[rows]), y[rows])))  # type: ignore[misc]
     assert heard.steps == pytest.approx(losses, rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
+@pytest.mark.parametrize("name", ["head", "rest"])
+def test_a_range_test_of_one_group_leaves_the_others_at_their_lrs(optimizer: str, name: str) -> None:
+    ramp = Ramp(low=1e-4, high=1e-1, steps=7, growth="linear", group=name)
+    params: dict[str, Value] = {"head.lr_multiplier": 0.25}
+    job = a_trial(optimizer, ramp=ramp, budget=Budget(steps=7), optimizer_params=params)
+    heard = hear(train(prepared(TwoParts()), job))
+    rest = [lr for report in heard.reports for lr in report.step_lrs]
+    head = [lr for report in heard.reports for lr in report.step_more["lr/head"]]
+    assert {"rest": rest, "head": head}[name] == pytest.approx(np.linspace(1e-4, 1e-1, 7))
+    assert {"rest": head, "head": rest}[name] == pytest.approx([LR * 0.25 if name == "rest" else LR] * 7)
+
+
+def test_a_range_test_of_a_group_that_is_not_there_says_which_are() -> None:
+    job = a_trial(ramp=Ramp(low=1e-4, high=1e-1, steps=7, group="haed"), budget=Budget(steps=7))
+    with pytest.raises(UserError, match=r"unknown group of the range test 'haed'; did you mean 'head'\? .*rest, head"):
+        Lane(prepared(TwoParts()), job)
 
 
 # --- frozen until an epoch

@@ -35,6 +35,11 @@ class Words(Regression):
         return SparseBag().data()
 
 
+@pytest.mark.parametrize(("task", "size"), [(Regression(), Regression.batch_size), (Streamed(), 8)])
+def test_it_says_how_many_examples_a_step_has(task: Any, size: int) -> None:
+    assert probe(prepared(task)).batch_size == size
+
+
 def candidates(*pairs: tuple[str, dict[str, Value]], optimizer: str = "SGD", **given: Any) -> list[Job]:
     """A job for each scheduler, with its arguments."""
     given = {"groups": (), **given}

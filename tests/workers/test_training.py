@@ -261,7 +261,7 @@ def test_a_budget_is_kept_to_the_step(budget: Budget, steps_of_epochs: list[int]
 
 
 @pytest.mark.parametrize("steps", [2, 3, 7, 12])
-def test_a_ramp_takes_exactly_its_steps_at_its_lrs_and_validates_nothing(steps: int) -> None:
+def test_a_ramp_takes_exactly_its_steps_at_its_lrs_and_needs_no_metric_but_its_loss(steps: int) -> None:
     ramp = Ramp(low=1e-4, high=1e-1, steps=steps)
     job = a_job(ramp=ramp, initial_lr=ramp.low, budget=Budget(steps=steps), objective=Objective(metric="val/mae"))
     heard = hear(train(prepared(), job))
