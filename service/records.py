@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sweeps.finding import Finding
-from sweeps.records import LanePlan, LaneProbe, Outcome, Proposal
+from sweeps.records import CodeVersion, LanePlan, LaneProbe, Outcome, Proposal
 
 
 class Status(StrEnum):
@@ -56,8 +56,22 @@ class SweepRecord:
     steps_per_epoch: int | None
     lanes: LanePlan | None
     lane_probe: LaneProbe | None
+    batch_size: int | None = None
+    code: CodeVersion | None = None
+    """What was trained, once it has begun."""
     findings: tuple[Finding, ...] = ()
     """What the linter found, before the sweep began and since."""
+    submitted_by: str | None = None
+    """The name of the token that submitted it over HTTP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unattended:
+    """A sweep that a coordinator process runs, or is to run; `submitted_by` is empty where nobody said."""
+
+    id: str
+    submitted_by: str
+    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +113,35 @@ class Curve:
     losses: tuple[float, ...]
     lrs: tuple[float, ...]
     more: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+class Scope(StrEnum):
+    """What the bearer of a token may do; each scope includes those before it."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    ADMIN = "admin"
+
+    def includes(self, other: "Scope") -> bool:
+        """True if whoever has this scope may do what the other allows.
+
+        >>> Scope.ADMIN.includes(Scope.READ), Scope.READ.includes(Scope.SUBMIT)
+        (True, False)
+        """
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRecord:
+    """One bearer token, without the token itself, which nobody keeps."""
+
+    name: str
+    scope: Scope
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+
+    def valid(self, now: datetime) -> bool:
+        """True if it still opens the door."""
+        return self.revoked is None and (self.expires is None or now < self.expires)

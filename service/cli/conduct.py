@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from service.cli.output import notes, print_json, results
 from service.cli.progress import progress
+from service.cli.rangetables import print_range_tests
 from service.cli.tables import picks_table
 from service.home import Home
 from service.launch import Launched, Place, launch
 from service.store import Store
+from service.tracking.client import check_reachable
 from service.tracking.links import run_url, without_password
 from service.views import sweep_document
 from sweeps.lint import lint, refuse_errors
@@ -37,6 +39,7 @@ def conduct(
     """
     findings = lint(spec)
     refuse_errors(findings)
+    check_reachable(home)
     with progress(spec) as watcher:
         for finding in findings:
             watcher.say(f"warning: {finding}")
@@ -54,13 +57,16 @@ def conduct(
         print_json(sweep_document(store, launched.sweep_id))
     elif picks := store.picks(launched.sweep_id):
         results().print(picks_table(picks, spec.objective))
+    elif not spec.trials:
+        print_range_tests(store.range_tests(launched.sweep_id), spec.range_test.group if spec.range_test else None)
     return _say_how_to_go_on(home, store, launched)
 
 
 def _say_how_to_go_on(home: Home, store: Store, launched: Launched) -> int:
     say = notes()
     record = store.sweep(launched.sweep_id)
-    say.print(f"sweep {record.id} is {record.status.value}: {record.trials} of {record.total_trials} trials ended")
+    ended = f": {record.trials} of {record.total_trials} trials ended" if record.total_trials else ""
+    say.print(f"sweep {record.id} is {record.status.value}{ended}")
     say.print(f"store: {without_password(home.store_url)}")
     if record.mlflow:
         say.print(f"MLflow: run `lrsweep ui {record.id}`, then open {run_url(record.mlflow)}")

@@ -1,6 +1,6 @@
-"""Looking at sweeps: list, show, pick."""
+"""Looking at sweeps: list, show."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -51,68 +51,29 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, json: Json = False) -
     record = opened.sweep(sweep_id)
     objective = parse_spec(record.spec, check=lambda use, noun: None).objective
     console = results()
-    console.print(
-        f"sweep {record.id} ({record.name}): task {record.task}, {record.status.value}, "
-        f"{record.trials} of {record.total_trials} trials ended"
-    )
+    ended = f", {record.trials} of {record.total_trials} trials ended" if record.total_trials else ""
+    console.print(f"sweep {record.id} ({record.name}): task {record.task}, {record.status.value}{ended}")
     if record.error:
         console.print(f"error: {record.error}", markup=False)
     for finding in record.findings:
         console.print(f"warning: {finding}", markup=False)
     if tests := opened.range_tests(sweep_id):
-        table = Table("optimizer", "suggested LR", "low", "high", "trusted", "reasons", title="LR range tests")
+        names = ("optimizer", "suggested LR", "may be", "low", "high", "trusted", "reasons")
+        table = Table(*names, title="LR range tests")
         for test in tests:
             table.add_row(
                 test.optimizer,
                 f"{test.initial_lr:.3e}",
+                "-" if test.interval is None else f"{test.interval[0]:.1e} to {test.interval[1]:.1e}",
                 number(test.low, 3),
                 number(test.high, 3),
                 "yes" if test.trusted else "no",
                 "; ".join(test.reasons),
             )
         console.print(table)
-    console.print(trials_table(opened.trials(sweep_id), objective))
+    if record.total_trials:
+        console.print(trials_table(opened.trials(sweep_id), objective))
     if picks := opened.picks(sweep_id):
         console.print(picks_table(picks, objective))
     if record.mlflow:
         console.print(f"MLflow: {run_url(record.mlflow)}", soft_wrap=True)
-
-
-def pick(
-    sweep: SweepRef = "last",
-    optimizer: Annotated[str | None, typer.Option(help="Only this optimizer.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Only this scheduler.")] = None,
-    format: Annotated[
-        Literal["table", "torch"], typer.Option(help="`torch`: the lines of the best pick, to paste into a script.")
-    ] = "table",
-    store: StoreUrl = None,
-    json: Json = False,
-) -> None:
-    """Print the best initial LR per optimizer and scheduler, with its evidence."""
-    from service.cli.tables import picks_table
-    from service.views import pick_document
-    from sweeps.errors import UserError
-    from sweeps.snippet import torch_lines
-    from sweeps.specfile import parse_spec
-
-    opened = open_store(store)
-    sweep_id = opened.resolve(sweep)
-    found = [
-        pick
-        for pick in opened.picks(sweep_id)
-        if optimizer in (None, pick.optimizer) and scheduler in (None, pick.scheduler)
-    ]
-    if json:
-        print_json([pick_document(pick) for pick in found])
-        return
-    if not found:
-        status = opened.sweep(sweep_id).status.value
-        raise UserError(
-            f"sweep {sweep_id} ({status}) has no such pick: see its trials with `lrsweep show {sweep_id}`, "
-            f"or let it go on with `lrsweep run --resume {sweep_id}`"
-        )
-    spec = parse_spec(opened.sweep(sweep_id).spec, check=lambda use, noun: None)
-    if format == "torch":
-        print(torch_lines(found[0], spec.objective, [each.group for each in spec.groups]))
-    else:
-        results().print(picks_table(found, spec.objective))

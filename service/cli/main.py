@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from service.cli import catalogue, db, doctor, export, inspect, manage, preview, run, ui
+from service.cli import catalogue, db, doctor, export, inspect, manage, pick, preview, rangetest, run, ui
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
 
@@ -19,9 +19,10 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(run.validate)
+app.command("range-test")(rangetest.range_test)
 app.command("list")(inspect.list_sweeps)
 app.command()(inspect.show)
-app.command()(inspect.pick)
+app.command()(pick.pick)
 app.command()(manage.cancel)
 app.command()(manage.retry)
 app.command()(catalogue.catalogue)

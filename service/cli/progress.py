@@ -40,8 +40,8 @@ class Watcher:
 
     def range_tested(self, test: RangeTest) -> None:
         if test.trusted:
-            span = f"searching {test.low:.1e} to {test.high:.1e}"
-            self.say(f"range test {test.optimizer}: suggests {test.initial_lr:.2e}, {span}")
+            next_up = f", searching {test.low:.1e} to {test.high:.1e}" if self._spec.trials else ""
+            self.say(f"range test {test.optimizer}: suggests {test.initial_lr:.2e}{next_up}")
         else:
             self.say(f"range test {test.optimizer}: not to be trusted ({'; '.join(test.reasons)})")
 

@@ -15,20 +15,23 @@ _MARGIN = 20
 """Columns that the numbers beside the frame take."""
 
 
-def line_plot(lines: Sequence[Line], *, x_label: str, y_label: str, width: int) -> str:
+def line_plot(lines: Sequence[Line], *, x_label: str, y_label: str, width: int, log_x: bool = False) -> str:
     """The lines as text of about `width` columns; values that are not finite are left out.
+
+    With `log_x`, x is above 0 and lies on a logarithmic axis; else the axis begins at 0.
 
     A value holds until the next x, so that every change is drawn as a step.
     """
     from plotille import Figure
 
-    lines = [(label, *_finite(x, y)) for label, x, y in lines]
+    lines = [(label, *_finite([math.log10(each) for each in x] if log_x else x, y)) for label, x, y in lines]
     values = [value for _, _, y in lines for value in y]
     if not values:
         return "nothing to draw: no value is finite"
     coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     frames = [lines] if coloured or len(lines) == 1 else [[line] for line in lines]
     low, step, rows = _scale(min(values), max(values), most=16 if len(frames) == 1 else 10)
+    left = min(x[0] for _, x, _ in lines if x) if log_x else 0.0
     right = max(_end(x) for _, x, _ in lines)
     drawn = []
     for frame in frames:
@@ -36,9 +39,9 @@ def line_plot(lines: Sequence[Line], *, x_label: str, y_label: str, width: int) 
         figure.width, figure.height = max(20, (width - _MARGIN) // 10 * 10), rows
         figure.x_label, figure.y_label = x_label, y_label
         figure.origin, figure.with_colors = False, coloured
-        figure.set_x_limits(min_=0.0, max_=right)
+        figure.set_x_limits(min_=left, max_=right)
         figure.set_y_limits(min_=low, max_=low + step * rows)
-        figure.register_label_formatter(float, _number)
+        figure.register_label_formatter(float, _power if log_x else _number)
         for place, (label, x, y) in enumerate(frame):
             corners = list(_corners(x, y))
             figure.plot(
@@ -98,6 +101,15 @@ def _corners(x: Sequence[float], y: Sequence[float]) -> Iterator[tuple[float, fl
         if before != after:
             yield at, before
         yield at, after
+
+
+def _power(value: float, chars: int, delta: float, left: bool = False) -> str:
+    """A number beside a logarithmic x axis, or beside its y axis, which is not.
+
+    >>> _power(-3.0, 9, 1.0, left=True), _power(0.5, 9, 1.0)
+    ('1.0e-03  ', '      0.5')
+    """
+    return f"{10**value:.1e}".ljust(chars) if left else _number(value, chars, delta)
 
 
 def _number(value: float, chars: int, delta: float, left: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ INK = "#222222"
 FAINT = "#6B6B6B"
 EMPHASIS = "#D55E00"
 BAND = "#D9E8F3"
+INTERVAL = "#F4C7A1"
 
 _DPI = 100
 _PANEL = (3.65, 2.9)
@@ -32,14 +33,33 @@ def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
     axes = []
     for place, title in enumerate(titles):
         ax = figure.add_subplot(rows, columns, place + 1)
-        ax.set_title(title, fontsize=11, fontweight="bold", loc="left", color=INK)
-        ax.grid(True, color="#E6E6E6", linewidth=0.7)
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[["left", "bottom"]].set_color("#999999")
-        ax.tick_params(labelsize=9, colors=INK)
+        _dress(ax, title)
         axes.append(ax)
     return figure, axes
+
+
+def stack(heights: Mapping[str, float]) -> tuple[Figure, list[Axes]]:
+    """A figure with one titled panel under another, by title and height in inches, that share their x."""
+    figure = Figure(
+        figsize=(6.8, sum(heights.values()) + 0.6), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    )
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=list(heights.values()))
+    axes: list[Axes] = []
+    for place, title in enumerate(heights):
+        ax = figure.add_subplot(grid[place], sharex=axes[0] if axes else None)
+        _dress(ax, title)
+        axes.append(ax)
+    return figure, axes
+
+
+def _dress(ax: Axes, title: str) -> None:
+    ax.set_title(title, fontsize=11, fontweight="bold", loc="left", color=INK)
+    ax.grid(True, color="#E6E6E6", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color("#999999")
+    ax.tick_params(labelsize=9, colors=INK)
 
 
 def log_lr_axis(ax: Axes, lrs: Sequence[float], label: str) -> None:

@@ -2,28 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from service.plots.figure import BAND, EMPHASIS, FAINT, INK, legend_below, log_lr_axis, panels, png
+from service.medians import median_curve
+from service.plots.figure import BAND, EMPHASIS, FAINT, INK, INTERVAL, legend_below, log_lr_axis, panels, png
 from sweeps.records import RangeTest
 from sweeps.rules import smoothed
 
-_LINE = "#0072B2"
-
-
-def median_curve(losses: Sequence[Sequence[float]]) -> list[float]:
-    """The median over the seeds at every step that at least half of them reached, [steps].
-
-    >>> median_curve([[3.0, 2.0, 1.0], [5.0, 4.0], [4.0, 3.0]])
-    [4.0, 3.0]
-    """
-    steps = max(map(len, losses), default=0)
-    alive = ([curve[step] for curve in losses if step < len(curve)] for step in range(steps))
-    return [median(values) for values in alive if len(values) * 2 >= len(losses)]
+LINE = "#0072B2"
 
 
 def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
@@ -40,37 +29,51 @@ def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
         figure,
         [
             Line2D([], [], color=FAINT, linewidth=0.8, alpha=0.6, label="each seed"),
-            Line2D([], [], color=_LINE, linewidth=2.4, label="median of the seeds"),
+            Line2D([], [], color=LINE, linewidth=2.4, label="median of the seeds"),
             Line2D([], [], color=INK, linewidth=0.8, label="smoothed, what the pick reads"),
             Line2D([], [], color=EMPHASIS, linewidth=1.6, linestyle="--", label="initial LR picked"),
             Patch(color=BAND, label="LRs that are searched"),
+            *([Patch(color=INTERVAL, label="where it may lie")] if any(test.interval for test in tests) else []),
         ],
     )
     return png(figure)
 
 
-def _draw(ax: Axes, test: RangeTest) -> None:
-    log_lr_axis(ax, [*test.lrs, test.low, test.high], "LR on the ramp")
+def draw_losses(ax: Axes, test: RangeTest) -> None:
+    """The training loss over the LR: seeds thin, median thick, what the pick reads black; cut where it explodes."""
     ax.set_ylabel("training loss", fontsize=9.5, color=INK)
-    ax.axvspan(test.low, test.high, color=BAND, zorder=0)
     for losses in test.losses:
         ax.plot(test.lrs[: len(losses)], losses, color=FAINT, linewidth=0.7, alpha=0.5)
     curve = median_curve(test.losses)
-    ax.plot(test.lrs[: len(curve)], curve, color=_LINE, linewidth=2.4)
+    ax.plot(test.lrs[: len(curve)], curve, color=LINE, linewidth=2.4)
     read = median_curve([smoothed(losses) for losses in test.losses])
     ax.plot(test.lrs[: len(read)], read, color=INK, linewidth=0.8)
-    ax.axvline(test.initial_lr, color=EMPHASIS, linewidth=1.6, linestyle="--")
     finite = [loss for loss in curve if math.isfinite(loss)]
     if finite:
         # What blows up at the end of the ramp would press the valley, which is read, into a flat line.
         low, start = min(finite), finite[0]
         margin = 0.12 * (start - low) or 0.1 * abs(start) or 0.1
         ax.set_ylim(low - margin, max(start + 5 * margin, start * 1.15))
-    _say(ax, test)
 
 
-def _say(ax: Axes, test: RangeTest) -> None:
-    text = f"{test.initial_lr:.1e}" if test.trusted else f"{test.initial_lr:.1e} (default)"
+def mark(ax: Axes, test: RangeTest) -> None:
+    """Draws what was concluded: the bounds, the interval and the pick, from top to bottom of a panel."""
+    ax.axvspan(test.low, test.high, color=BAND, zorder=0)
+    if test.interval is not None:
+        ax.axvspan(*test.interval, color=INTERVAL, zorder=0.5)
+    ax.axvline(test.initial_lr, color=EMPHASIS, linewidth=1.6, linestyle="--", zorder=1)
+
+
+def _draw(ax: Axes, test: RangeTest) -> None:
+    log_lr_axis(ax, [*test.lrs, test.low, test.high], "LR on the ramp")
+    mark(ax, test)
+    draw_losses(ax, test)
+    say_pick(ax, test)
+
+
+def say_pick(ax: Axes, test: RangeTest) -> None:
+    """Writes the pick beside its line, on the side where there is more room."""
+    text = f"{test.initial_lr:.1e}" if test.trusted else f"{test.initial_lr:.1e} (a guess)"
     left, right = ax.get_xlim()
     on_the_right = test.initial_lr > math.sqrt(left * right)
     ax.annotate(

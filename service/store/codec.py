@@ -55,6 +55,29 @@ def unpack_named(packed: bytes | None) -> dict[str, tuple[float, ...]]:
     return dict(zip(lengths, split(_from_bytes(values), lengths.values()), strict=True))
 
 
+def pack_curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> bytes | None:
+    """Compresses curves by name, of several seeds each and of any length, as `pack_named` does; None if there are none.
+
+    >>> unpack_curves(pack_curves({"val/loss": [[1.0, 0.5], []], "val/accuracy": []}))
+    {'val/loss': ((1.0, 0.5), ()), 'val/accuracy': ()}
+    """
+    if not curves:
+        return None
+    lengths = {name: [len(curve) for curve in seeds] for name, seeds in curves.items()}
+    values = _to_bytes(value for seeds in curves.values() for curve in seeds for value in curve)
+    return zlib.compress(json.dumps(lengths).encode() + b"\n" + values)
+
+
+def unpack_curves(packed: bytes | None) -> dict[str, tuple[tuple[float, ...], ...]]:
+    """The curves that `pack_curves` was given."""
+    if packed is None:
+        return {}
+    head, _, values = zlib.decompress(packed).partition(b"\n")
+    lengths: dict[str, list[int]] = json.loads(head)
+    seeds = split(_from_bytes(values), [sum(each) for each in lengths.values()])
+    return {name: split(row, each) for (name, each), row in zip(lengths.items(), seeds, strict=True)}
+
+
 def split(values: tuple[float, ...], lengths: Iterable[int]) -> tuple[tuple[float, ...], ...]:
     """Cuts a row of series apart.
 

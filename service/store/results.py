@@ -2,33 +2,44 @@
 
 import math
 from collections import defaultdict
+from datetime import datetime
 
 from sqlalchemy import Select, func, select
 
 from service.records import Curve, ReportRecord, TrialRecord
-from service.store.codec import split, to_values, unpack, unpack_named
+from service.store.codec import to_values, unpack, unpack_named
 from service.store.database import Database
+from service.store.rangetests import range_test
+from service.store.refusals import NotFound
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, TrialRow
-from sweeps.errors import UserError
 from sweeps.records import Outcome, Pick, Proposal, RangeTest, TrialResult
 
 
 class Results(Database):
     """Queries over the content of one sweep; a sweep without any yields empty lists."""
 
-    def trials(self, sweep_id: str) -> list[TrialRecord]:
-        """The trials by number."""
+    def trials(self, sweep_id: str, *, after: int = -1, limit: int | None = None) -> list[TrialRecord]:
+        """The trials by number: those above `after`, all of them or the first few."""
+        page = _trials(sweep_id).where(TrialRow.number > after).limit(limit)
         with self.read() as session:
-            return [_trial_record(row) for row in session.scalars(_trials(sweep_id))]
+            return [_trial_record(row) for row in session.scalars(page)]
+
+    def ended_trials(self, sweep_id: str, *, since: datetime | None = None) -> list[TrialRecord]:
+        """The trials that have ended at that moment or later, by when they did."""
+        ended = _trials(sweep_id).where(TrialRow.outcome.is_not(None)).order_by(None)
+        if since is not None:
+            ended = ended.where(TrialRow.ended >= since)
+        with self.read() as session:
+            return [_trial_record(row) for row in session.scalars(ended.order_by(TrialRow.ended, TrialRow.number))]
 
     def trial(self, sweep_id: str, number: int) -> TrialRecord:
-        """One trial. Raises UserError if there is none of that number."""
+        """One trial. Raises NotFound if there is none of that number."""
         with self.read() as session:
             row = session.get(TrialRow, (sweep_id, number))
             if row is None:
                 count = session.scalar(select(func.count()).where(TrialRow.sweep_id == sweep_id))
                 has = f"its trials are 0 to {count - 1}" if count else "it has no trials yet"
-                raise UserError(f"sweep {sweep_id} has no trial {number}; {has}")
+                raise NotFound(f"sweep {sweep_id} has no trial {number}; {has}")
             return _trial_record(row)
 
     def history(self, sweep_id: str) -> list[TrialResult]:
@@ -110,20 +121,7 @@ class Results(Database):
         """The range tests, by optimizer."""
         tests = select(RangeTestRow).where(RangeTestRow.sweep_id == sweep_id).order_by(RangeTestRow.optimizer)
         with self.read() as session:
-            return [
-                RangeTest(
-                    optimizer=row.optimizer,
-                    initial_lr=row.initial_lr,
-                    low=row.low,
-                    high=row.high,
-                    trusted=row.trusted,
-                    reasons=tuple(row.reasons),
-                    seeds=tuple(row.seeds),
-                    lrs=unpack(row.lrs),
-                    losses=split(unpack(row.losses), row.lengths),
-                )
-                for row in session.scalars(tests)
-            ]
+            return [range_test(row) for row in session.scalars(tests)]
 
     def picks(self, sweep_id: str) -> list[Pick]:
         """The picks, in the order in which they were made."""

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from service.records import Status, SweepRecord, TrialRecord
-from service.tracking.naming import short_text
+from service.tracking.naming import budget_text, short_text
 from sweeps.finding import Finding
+from sweeps.groups import REST
 from sweeps.objective import Objective
+from sweeps.passport import Passport
 from sweeps.records import Outcome, Pick, RangeTest, bare_names
 from sweeps.spec import SweepSpec
 
@@ -33,19 +35,23 @@ def sweep_note(
     link: Callable[[int], str],
     all_trials: str,
     pictures: Mapping[str, str],
+    passport: Passport | None = None,
 ) -> str:
     """The parent run's note.
 
-    `link` gives the address of a trial's run, `all_trials` is that of their table, `pictures` addresses by caption.
+    `link` gives the address of a trial's run, `all_trials` is that of their table, `pictures` addresses by caption;
+    `passport` is that of the best pick.
 
     What is too long for MLflow loses rows of its table, which picks.csv has in full.
     """
     shown = [_picture(caption, address) for caption, address in pictures.items() if caption != RANGE_TESTS]
     range_tests = [_range_test_table(tests), _picture("", pictures.get(RANGE_TESTS, ""))]
+    answer = _range_tests_answer(sweep, spec, tests) if not spec.trials else _answer(sweep, spec, trials, picks)
+    head = [answer, _progress(sweep, trials, all_trials), _warnings(sweep.findings)]
+    holds = [passport_text(passport)] if passport is not None else []
     for rows in (len(picks), 30, 15, 5):
         table = _pick_table(picks[:rows], spec, link, more=len(picks) - rows)
-        head = [_answer(sweep, spec, trials, picks), _progress(sweep, trials, all_trials), _warnings(sweep.findings)]
-        parts = [*head, table, *shown, *range_tests]
+        parts = [*head, table, *shown, *range_tests, *holds]
         text = "\n\n".join(filter(None, parts))
         if len(text) <= _LIMIT:
             break
@@ -75,6 +81,16 @@ def _answer(sweep: SweepRecord, spec: SweepSpec, trials: Sequence[TrialRecord], 
     )
 
 
+def _range_tests_answer(sweep: SweepRecord, spec: SweepSpec, tests: Sequence[RangeTest]) -> str:
+    """What a sweep without trials found."""
+    trusted = [test for test in tests if test.trusted]
+    if not trusted:
+        return "## No initial LR to recommend" + ("" if sweep.status.ended else " yet")
+    starts = ", ".join(f"{test.optimizer} at {test.initial_lr:.3g}" for test in trusted)
+    of_group = f"group {spec.range_test.group} with " if spec.range_test and spec.range_test.group else ""
+    return f"## Start {of_group}{starts}"
+
+
 def _sentence(pick: Pick, spec: SweepSpec) -> str:
     params = _params_text(pick)
     return (
@@ -87,6 +103,10 @@ def _sentence(pick: Pick, spec: SweepSpec) -> str:
 
 
 def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord], address: str) -> str:
+    if not sweep.total_trials:
+        return f"Range tests alone, {sweep.status.value.lower()}." + (
+            f"\n\n```\n{sweep.error[-1500:]}\n```" if sweep.error else ""
+        )
     counts = outcome_counts(trials)
     head = {
         Status.QUEUED: "Waiting to run",
@@ -148,10 +168,11 @@ def _span(pick: Pick) -> str:
 def _range_test_table(tests: Sequence[RangeTest]) -> str:
     if not tests:
         return ""
-    rows = [f"### {RANGE_TESTS}", "", *_head(("optimizer", "suggests", "searched", ""))]
+    rows = [f"### {RANGE_TESTS}", "", *_head(("optimizer", "suggests", "may be", "searched", ""))]
     for test in tests:
         doubt = "" if test.trusted else "not trusted: " + _cell("; ".join(test.reasons))
-        rows.append(_row(test.optimizer, f"{test.initial_lr:.2g}", f"{test.low:.2g} to {test.high:.2g}", doubt))
+        may_be = "" if test.interval is None else _lrs(*test.interval)
+        rows.append(_row(test.optimizer, f"{test.initial_lr:.2g}", may_be, _lrs(test.low, test.high), doubt))
     return "\n".join(rows)
 
 
@@ -170,13 +191,41 @@ def trial_note(trial: TrialRecord, outcome: Outcome, objective: Objective) -> st
     return f"{text}\n\n```\n{trial.error[-3000:].strip()}\n```" if trial.error else text
 
 
-def range_test_note(test: RangeTest, picture: str) -> str:
-    """A range test's note: the pick and the bounds, or why not to trust them; then the curve."""
-    bounds = f"LRs from {test.low:.2g} to {test.high:.2g} are searched"
-    head = f"## Start {test.optimizer} at {test.initial_lr:.2g}\n\n{bounds}."
+def range_test_note(test: RangeTest, passport: Passport, picture: str) -> str:
+    """A range test's note: the pick, how sure it is and the bounds, or why not to trust them; then curves, passport."""
+    bounds = f"A sweep searches LRs from {_lrs(test.low, test.high)}"
+    may_be = "" if test.interval is None else f"It may lie anywhere from {_lrs(*test.interval)}. "
+    of_group = "" if passport.group is None else f", group {passport.group},"
+    head = f"## Start {test.optimizer}{of_group} at {test.initial_lr:.3g}\n\n{may_be}{bounds}."
     if not test.trusted:
-        head = f"## Not trusted: {'; '.join(test.reasons)}\n\n{bounds}, as the catalogue says."
-    return f"{head}\n\n![{test.optimizer}]({picture})"
+        head = f"## Not trusted: {'; '.join(test.reasons)}\n\n{bounds}."
+    return f"{head}\n\n![{test.optimizer}]({picture})\n\n{passport_text(passport)}"
+
+
+def passport_text(passport: Passport) -> str:
+    """What an LR was found with, and what it is predicted to become for another batch size, in two sentences."""
+    batch = "an unknown batch size" if passport.batch_size is None else f"batch size {passport.batch_size}"
+    code = passport.code.task if passport.code.sha256 is None else f"{passport.code.task} ({passport.code.sha256[:12]})"
+    ratios = "".join(
+        f", {name} at {ratio:g} times {'it' if passport.group is None else 'that'}"
+        for name, ratio in passport.group_ratios.items()
+        if name != REST
+    )
+    doubled = {
+        each.rule: next((lr.initial_lr for lr in each.lrs if lr.factor == 2), None) for each in passport.carried_over
+    }
+    of_group = f" of group {passport.group}, beside an LR of {passport.trial_lr:.3g}," if passport.group else ""
+    predicted = ", ".join(f"{lr:.2g} ({rule})" for rule, lr in doubled.items() if lr is not None)
+    return (
+        f"**LR passport**: {passport.initial_lr:.3g}{of_group}{ratios} holds for {_cell(code)}, {batch}, "
+        f"{budget_text(passport.budget)}, scheduler {passport.scheduler}, "
+        f"seeds {', '.join(map(str, passport.seeds))}. For twice the batch, scaling rules predict {predicted}: "
+        "predictions, not measured."
+    )
+
+
+def _lrs(low: float, high: float) -> str:
+    return f"{low:.2g} to {high:.2g}"
 
 
 def _params_text(pick: Pick) -> str:

@@ -2,21 +2,24 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import yaml
 
 from service import plots
+from service.passports import Passports
 from service.plots.palette import SWEEP_COLOUR
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.context import Context, began, status_of_unfinished
 from service.tracking.links import artifact_address, run_path
 from service.tracking.naming import budget_text, lane_tags
-from service.tracking.note import RANGE_TESTS, outcome_counts, sweep_note
+from service.tracking.note import RANGE_TESTS, outcome_counts, passport_text, sweep_note
 from service.tracking.pick_tables import csv_table, json_table, pick_params, pick_points
 from service.tracking.runs import Run, Runs, sweep_key
 from service.tracking.view import publish_view
+from sweeps.passport import Passport
 from sweeps.records import Pick, RangeTest, TrialResult
 from sweeps.spec import SweepSpec
 
@@ -45,6 +48,7 @@ class ParentRun:
     def __init__(self, context: Context, run: Run, sweep: SweepRecord):
         self._context, self._run, self._status = context, run, run.status
         self._told: Mapping[str, str] = {}
+        self._range_tests: tuple[tuple[str, ...], bytes | None] | None = None
         self._runs_of_trials: Mapping[int, str] = {}
         self._params(_spec_params(context.spec, sweep.task))
         self._all_trials = publish_view(context.writer, context.runs, sweep, context.spec.objective)
@@ -59,6 +63,9 @@ class ParentRun:
     ) -> None:
         """Keeps status, counts and note up to date while the sweep runs."""
         self._runs_of_trials = runs_of_trials
+        if trials:
+            # While others train: at the end somebody waits.
+            self._draw_range_tests(tests)
         self._tell(self._tags(sweep, trials, [], tests, {}))
         self._set_status(status_of_unfinished(sweep.status) if not sweep.status.ended else self._status)
 
@@ -78,13 +85,17 @@ class ParentRun:
                 "plots/best_curves.png",
                 plots.best_curves(trials, picks, _series(history), spec.objective),
             ),
-            RANGE_TESTS: ("plots/range_tests.png", plots.range_tests(tests)),
+            RANGE_TESTS: ("plots/range_tests.png", self._draw_range_tests(tests)),
         }
         files = {path: png for path, png in drawn.values() if png is not None}
         pictures = {
             caption: artifact_address(self._run.id, path) for caption, (path, _) in drawn.items() if path in files
         }
-        tags = self._tags(sweep, trials, picks, tests, pictures)
+        passports = Passports.of(sweep)
+        found = [*map(passports.of_pick, picks)] or [*map(passports.of_range_test, tests)]
+        if found:
+            files["passport.json"] = json.dumps([asdict(each) for each in found], indent=2).encode()
+        tags = self._tags(sweep, trials, picks, tests, pictures, found[0] if picks else None)
         if picks:
             files |= {"picks.json": json_table(picks), "picks.csv": csv_table(picks)}
             # How MLflow's own log_table marks what its UI shows as a table.
@@ -96,6 +107,12 @@ class ParentRun:
         self._set_status(_ENDED.get(sweep.status) or status_of_unfinished(sweep.status), sweep.ended)
         writer.later(self._run.id, files, {})
 
+    def _draw_range_tests(self, tests: Sequence[RangeTest]) -> bytes | None:
+        drawn = tuple(test.optimizer for test in tests)
+        if self._range_tests is None or self._range_tests[0] != drawn:
+            self._range_tests = drawn, plots.range_tests(tests)
+        return self._range_tests[1]
+
     def _tags(
         self,
         sweep: SweepRecord,
@@ -103,6 +120,7 @@ class ParentRun:
         picks: Sequence[Pick],
         tests: Sequence[RangeTest],
         pictures: Mapping[str, str],
+        passport: Passport | None = None,
     ) -> dict[str, str]:
         spec = self._context.spec
         note = sweep_note(
@@ -114,11 +132,14 @@ class ParentRun:
             link=self._link,
             all_trials=self._all_trials,
             pictures=pictures,
+            passport=passport,
         )
         counts = outcome_counts(trials)
         tags = {"mlflow.note.content": note, "outcome": sweep.status.value, "trials": counts}
         if sweep.lanes is not None:
             tags |= lane_tags(sweep.lanes, sweep.lane_probe)
+        if passport is not None:
+            tags["passport"] = passport_text(passport)
         if sweep.error:
             tags["error"] = sweep.error.strip().rpartition("\n")[2]
         return tags

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import takewhile
 
 from service.home import Home
+from service.passports import Passports
 from service.records import MlflowPlace, ReportRecord, SweepRecord, TrialRecord
 from service.store import Store
 from service.tracking.client import artifact_root, open_client
@@ -110,7 +111,8 @@ class _View:
         tests = self._store.range_tests(self._id)
         for test in tests:
             if test.optimizer not in self._tests:
-                run_id = show_range_test(self._context, sweep, test, trials[0] if trials else None)
+                first = trials[0] if trials else None
+                run_id = show_range_test(self._context, sweep, test, first, Passports.of(sweep))
                 self._store.set_range_test_run(self._id, test.optimizer, run_id)
                 self._tests.add(test.optimizer)
         for trial in trials:

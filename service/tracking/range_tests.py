@@ -2,30 +2,31 @@
 
 import csv
 import io
-import math
+import json
 import zlib
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 
 from service import plots
+from service.passports import Passports
 from service.plots.palette import RANGE_TEST_COLOUR
-from service.plots.range_tests import median_curve
 from service.records import SweepRecord, TrialRecord
 from service.tracking.context import Context, began
 from service.tracking.links import artifact_address
-from service.tracking.metrics import RANGE_TEST_POINTS, lr_points, stride
+from service.tracking.metrics import lr_points
 from service.tracking.note import range_test_note
+from service.tracking.range_points import range_test_points
 from service.tracking.runs import SHOWN_TAG, range_test_key
-from service.tracking.writer import Point
 from sweeps.records import RangeTest
-from sweeps.rules import smoothed
+from sweeps.rules import RuleReading, apply_rules
 
 _PLOT = "range_test.png"
 
-_EXPLODED = 2.0
-"""Losses of so many times the first stay in the file: MLflow's linear axis would show nothing but them."""
 
-
-def show_range_test(context: Context, sweep: SweepRecord, test: RangeTest, first_trial: TrialRecord | None) -> str:
+def show_range_test(
+    context: Context, sweep: SweepRecord, test: RangeTest, first_trial: TrialRecord | None, passports: Passports
+) -> str:
     """Logs a range test, unless it is there already, and returns the id of its run."""
     state, start = _state(test), began(sweep)
     run = context.runs.open(
@@ -35,6 +36,7 @@ def show_range_test(context: Context, sweep: SweepRecord, test: RangeTest, first
             "mlflow.parentRunId": context.parent,
             "mlflow.runColor": RANGE_TEST_COLOUR,
             "outcome": "trusted" if test.trusted else "not trusted",
+            **({"reasons": "; ".join(test.reasons)} if test.reasons else {}),
             "origin": "range test",
         },
         started=start,
@@ -42,42 +44,38 @@ def show_range_test(context: Context, sweep: SweepRecord, test: RangeTest, first
     )
     if run.complete:
         return run.id
-    params = {
-        "optimizer": test.optimizer,
-        "initial_lr": repr(test.initial_lr),
-        "low": repr(test.low),
-        "high": repr(test.high),
-        "steps": str(len(test.lrs)),
-        "seeds": ", ".join(map(str, test.seeds)),
-    }
-    writer = context.writer
+    readings, writer = apply_rules(test), context.writer
+    params = _params(test, readings)
     writer.params(run.id, {key: value for key, value in params.items() if key not in run.params})
-    writer.metrics(run.id, _points(test, start))
+    writer.metrics(run.id, range_test_points(test, context.spec.objective, start))
     writer.metrics(run.id, lr_points(test.initial_lr, at=start))
-    writer.tags(run.id, {"mlflow.note.content": range_test_note(test, artifact_address(run.id, _PLOT))})
+    passport = passports.of_range_test(test)
+    writer.tags(run.id, {"mlflow.note.content": range_test_note(test, passport, artifact_address(run.id, _PLOT))})
     # The store keeps no times of range tests; they all end before the first trial begins.
     next_thing = first_trial.started if first_trial else None
     writer.status(run.id, "FINISHED", next_thing or sweep.ended or datetime.now(UTC))
-    plot = plots.range_tests([test])
-    assert plot is not None
-    writer.later(run.id, {_PLOT: plot, "range_test.csv": _table(test)}, {SHOWN_TAG: state})
+    files = {
+        _PLOT: plots.range_test(test, readings, context.spec.objective),
+        "range_test.csv": _table(test),
+        "passport.json": json.dumps(asdict(passport), indent=2).encode(),
+    }
+    writer.later(run.id, files, {SHOWN_TAG: state})
     return run.id
 
 
-def _points(test: RangeTest, start: datetime) -> list[Point]:
-    raw = median_curve(test.losses)
-    smooth = median_curve([smoothed(losses) for losses in test.losses])
-    points = []
-    for place in range(0, len(raw), stride(len(raw), RANGE_TEST_POINTS)):
-        at = start + timedelta(milliseconds=place)
-        values = {"loss": raw[place], "loss_smoothed": smooth[place]}
-        shown = {name: value for name, value in values.items() if value <= _EXPLODED * raw[0]}
-        if shown:
-            shown["log10_lr"] = math.log10(test.lrs[place])
-        points += [
-            Point(name=f"range_test/{name}", value=value, step=place + 1, at=at) for name, value in shown.items()
-        ]
-    return points
+def _params(test: RangeTest, readings: Mapping[str, RuleReading]) -> dict[str, str]:
+    span = {} if test.interval is None else {"interval": f"[{test.interval[0]!r}, {test.interval[1]!r}]"}
+    return {
+        "optimizer": test.optimizer,
+        "scheduler": test.scheduler,
+        "initial_lr": repr(test.initial_lr),
+        "low": repr(test.low),
+        "high": repr(test.high),
+        **span,
+        "steps": str(len(test.lrs)),
+        "seeds": ", ".join(map(str, test.seeds)),
+        **{f"rule.{name}": repr(reading.lr) for name, reading in readings.items() if reading.lr is not None},
+    }
 
 
 def _table(test: RangeTest) -> bytes:

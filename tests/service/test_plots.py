@@ -3,6 +3,7 @@
 import io
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -16,7 +17,8 @@ from service.plots.palette import RANGE_TEST_COLOUR, scheduler_colours
 from service.records import TrialRecord
 from sweeps.catalogue import SCHEDULERS
 from sweeps.objective import Objective
-from sweeps.records import Outcome, Pick, Proposal, RangeTest
+from sweeps.records import Outcome, Pick, Probed, Proposal, RangeTest
+from sweeps.rules import apply_rules
 
 NOTE_WIDTH = 760
 ACCURACY = Objective(metric="val/accuracy", direction="maximize")
@@ -116,8 +118,43 @@ def test_nothing_to_draw_is_no_picture() -> None:
     ],
 )
 def test_a_range_test_with_broken_curves(losses: tuple[tuple[float, ...], ...]) -> None:
+    metrics = {"val/loss": tuple(curve[:2] for curve in losses)}
     test = range_test(lrs=(0.01, 0.1, 1.0), losses=losses, trusted=False, reasons=("the loss never fell",))
     image(plots.range_tests([test]))
+    image(plots.range_test(replace(test, metric_steps=(1, 3), metrics=metrics), {}, Objective()))
+
+
+def test_a_range_test_in_full_fits_into_a_note_and_grows_by_what_it_has() -> None:
+    test = range_test()
+    probe = tuple(
+        Probed(lr=0.01 * 2.0**k, seed=0, values=(1.0, 0.5) if k < 4 else (), exploded=k > 3) for k in range(6)
+    )
+    validated = {"metric_steps": (10, 20, 40), "metrics": {"val/loss": ((2.0, 1.5, 1.0), (2.0,))}}
+    drawn = [
+        image(plots.range_test(each, readings, Objective()))
+        for each, readings in (
+            (test, {}),
+            (test, apply_rules(test)),
+            (replace(test, interval=(0.05, 0.2), **validated), apply_rules(test)),
+            (replace(test, probe=probe, interval=(0.05, 0.2), **validated), apply_rules(test)),
+        )
+    ]
+    assert all(500 <= each.width <= NOTE_WIDTH for each in drawn)
+    assert len({each.height for each in drawn}) == len(drawn)
+    assert [each.height for each in drawn] == sorted(each.height for each in drawn)
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        (Probed(lr=0.1, seed=0, exploded=True),),
+        (Probed(lr=0.1, seed=0),),
+        (Probed(lr=0.1, seed=0, values=(math.inf,)), Probed(lr=0.1, seed=1, values=(1.0,))),
+        (Probed(lr=1e-12, seed=0, values=(-1.0, -2.0)), Probed(lr=1e6, seed=0, values=(0.0,))),
+    ],
+)
+def test_probes_of_every_kind(probe: tuple[Probed, ...]) -> None:
+    image(plots.range_test(range_test(probe=probe), {}, Objective()))
 
 
 @pytest.mark.parametrize("objective", [Objective(), ACCURACY])

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.store.codec import from_json, pack, pack_named, storable, to_json, unpack, unpack_named
+from service.store.codec import (
+    from_json,
+    pack,
+    pack_curves,
+    pack_named,
+    storable,
+    to_json,
+    unpack,
+    unpack_curves,
+    unpack_named,
+)
 from sweeps.errors import UserError
 
 busy = settings(deadline=None)
@@ -34,8 +44,17 @@ def test_series_by_name_come_back_bit_for_bit(series: dict[str, list[float]]) ->
 
 
 def test_no_series_take_no_place() -> None:
-    assert pack_named({}) is None
-    assert unpack_named(None) == {}
+    assert pack_named({}) is pack_curves({}) is None
+    assert unpack_named(None) == unpack_curves(None) == {}
+
+
+@busy
+@given(st.dictionaries(st.text(), st.lists(st.lists(st.floats()))))
+def test_curves_of_several_seeds_come_back_bit_for_bit(curves: dict[str, list[list[float]]]) -> None:
+    back = unpack_curves(pack_curves(curves))
+    assert list(back) == list(curves)
+    for name, seeds in curves.items():
+        assert [bits(curve) for curve in back[name]] == [bits(curve) for curve in seeds]
 
 
 plain = st.recursive(

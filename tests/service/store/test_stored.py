@@ -5,6 +5,7 @@ Each revision has its file, made when it was the newest by `python tests/service
 
 import math
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,24 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine
 
 from migrations.config import config
-from service.records import Curve, MlflowPlace, Status
+from service.records import Curve, MlflowPlace, Scope, Status
 from service.store import Store, upgrade
 from service.store.engine import connect, parse, writing
 from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
 from sweeps.finding import Finding
-from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, TaskInfo
+from sweeps.records import (
+    CodeVersion,
+    Ended,
+    LanePlan,
+    LaneProbe,
+    Outcome,
+    Pick,
+    Probed,
+    Proposal,
+    RangeTest,
+    Report,
+    TaskInfo,
+)
 
 DATA = Path(__file__).parent / "data"
 
@@ -62,6 +75,15 @@ RANGE_TEST = RangeTest(
     lrs=(0.01, 0.1, 1.0),
     losses=((2.0, 1.0, 3.0), (2.5,)),
 )
+WHOLE_RANGE_TEST = replace(
+    RANGE_TEST,
+    scheduler="CosineAnnealingLR",
+    interval=(0.05, 0.3),
+    metric_steps=(1, 3),
+    metrics={"val/loss": ((2.0, 1.5), (2.25,)), "val/accuracy": ((0.5, 0.75), (math.nan,))},
+    probe=(Probed(lr=0.1, seed=0, values=(0.5, 0.25)), Probed(lr=0.3, seed=1, exploded=True)),
+)
+CODE = CodeVersion(task="my_task.py:MyTask", sha256="ab" * 32, lrsweep="0.1.0", torch="2.13.0")
 PICK = Pick(
     optimizer="SGD",
     scheduler="MultiStepLR",
@@ -83,18 +105,35 @@ FINDINGS = (
 MORE = {"momentum": (0.9, 0.85, 0.9, 0.85), "lr/head": (0.01, 0.02, 0.01, 0.02)}
 LACKS_MORE = ("0001",)
 """Revisions that did not keep it."""
+LACKS_PROBES = ("0001", "0002")
+"""Revisions whose range tests had no interval, no validation and no probe, and whose sweeps no passport."""
 PLACE = MlflowPlace(tracking_uri="http://127.0.0.1:5000", experiment_id="1", run_id="parent")
 
 
+SUBMISSION = {
+    "name": "submitted",
+    "task": "digits",
+    "spec": {"trials": 1},
+    "total_trials": 1,
+    "submitted_by": "ann",
+    "key": "monday",
+}
+LACKS_SUBMISSIONS = ("0001", "0002", "0003")
+"""Revisions without tokens and submissions."""
+
+
 def fill(store: Store) -> None:
+    store.create_token("ann", Scope.SUBMIT)
+    store.submit(**SUBMISSION)
     sweep_id = store.create_sweep(name="stored", task="digits-mlp", spec=SPEC, total_trials=3)
     store.claim(sweep_id, "1@here", 60)
     recorder = store.recorder(sweep_id)
-    recorder.probed(TaskInfo(steps_per_epoch=2))
+    recorder.probed(TaskInfo(steps_per_epoch=2, batch_size=64))
+    store.set_code(sweep_id, CODE)
     recorder.planned(PLAN, PROBE)
     store.add_findings(sweep_id, FINDINGS[:1])
     store.add_findings(sweep_id, FINDINGS)
-    recorder.range_tested(RANGE_TEST)
+    recorder.range_tested(WHOLE_RANGE_TEST)
     for proposal in PROPOSALS:
         recorder.proposed(proposal)
     for report in REPORTS:
@@ -132,9 +171,17 @@ def check(store: Store, revision: str = HEAD) -> None:
         lrs=(0.1, 0.1, 0.1, 0.1),
         more={} if revision in LACKS_MORE else MORE,
     )
-    assert store.range_tests(sweep_id) == [RANGE_TEST]
+    lacks = revision in LACKS_PROBES
+    assert (sweep.batch_size, sweep.code) == ((None, None) if lacks else (64, CODE))
+    # NaN is not equal to itself, but their texts are.
+    assert repr(store.range_tests(sweep_id)) == repr([RANGE_TEST if lacks else WHOLE_RANGE_TEST])
     assert store.range_test_runs(sweep_id) == {"SGD": "ramp"}
     assert store.picks(sweep_id) == [PICK]
+    kept = revision not in LACKS_SUBMISSIONS
+    assert [(token.name, token.scope) for token in store.tokens()] == [("ann", Scope.SUBMIT)] * kept
+    if kept:
+        submitted, is_new = store.submit(**SUBMISSION)
+        assert (submitted.submitted_by, is_new) == ("ann", False)
     store.claim(sweep_id, "2@there", 60)
 
 

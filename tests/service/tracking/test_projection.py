@@ -11,7 +11,8 @@ from service.home import Home
 from service.records import Status
 from service.store import Store
 from service.tracking.projection import Projector
-from sweeps.records import Outcome
+from sweeps.records import Outcome, Probed, TaskInfo
+from sweeps.rules import apply_rules
 
 from .conftest import SPEC, STEPS, Look, Sweep
 
@@ -206,11 +207,63 @@ def test_a_range_test_is_shown_with_curve_plot_and_pick(sweep: Sweep, home: Home
     assert (loss[1], loss[45]) == (2.0, pytest.approx(0.68))
     assert max(loss.values()) <= 4.0, "what explodes would flatten the rest"
     assert set(loss) <= set(run.values("range_test/loss_smoothed"))
-    assert look.files(run.id) == {"range_test.png", "range_test.csv"}
+    assert look.files(run.id) == {"range_test.png", "range_test.csv", "passport.json"}
     table = look.text(run.id, "range_test.csv", tmp_path).splitlines()
     assert table[0] == "step,lr,loss_seed_0,loss_seed_1"
     assert len(table) == 51
     assert "no seed learned" in runs["range test AdamW"].tags["mlflow.note.content"]
+
+
+def test_a_range_test_shows_rules_validation_probe_and_passport(
+    sweep: Sweep, home: Home, look: Look, tmp_path: Path
+) -> None:
+    sweep.record.probed(TaskInfo(steps_per_epoch=STEPS, batch_size=32))
+    sweep.range_test(
+        "SGD",
+        interval=(0.005, 0.02),
+        metric_steps=(1, 25, 49),
+        metrics={
+            "val/loss": ((2.0, 1.5, 99.0), (2.2, 1.7)),
+            "val/accuracy": ((0.1, 0.5, 0.2), (0.2, math.nan)),
+        },
+        probe=tuple(Probed(lr=lr, seed=seed, values=(1.0, lr + seed)) for lr in (0.1, 0.01) for seed in (0, 1, 2)),
+    )
+    Projector(sweep.store, sweep.id, home).sync()
+    run = look.runs()["range test SGD"]
+    test = sweep.store.range_tests(sweep.id)[0]
+    assert run.params["interval"] == "[0.005, 0.02]"
+    assert {name: run.params[f"rule.{name}"] for name, reading in apply_rules(test).items() if reading.lr} == {
+        name: repr(reading.lr) for name, reading in apply_rules(test).items() if reading.lr
+    }
+    assert run.values("range_test/val_loss") == {1: pytest.approx(2.1), 25: 1.6}
+    assert set(run.values("range_test/val_accuracy")) == {1, 49}
+    assert set(run.values("range_test/log10_lr")) >= {1, 25, 49}
+    assert run.values("probe/log10_lr") == {1: -2.0, 2: -1.0}
+    assert run.values("probe/val_loss") == {1: 1.01, 2: 1.1}
+    note = run.tags["mlflow.note.content"]
+    assert note.startswith("## Start SGD at 0.01\n\nIt may lie anywhere from 0.005 to 0.02.")
+    assert "batch size 32, 4 epochs" in note
+    passport = json.loads(look.text(run.id, "passport.json", tmp_path))
+    assert (passport["batch_size"], passport["initial_lr"], passport["seeds"]) == (32, 0.01, [0, 1, 2])
+
+
+def test_a_sweep_of_range_tests_alone_answers_with_them(store: Store, home: Home, tmp_path: Path) -> None:
+    sweep = Sweep(store, SPEC | {"trials": 0})
+    look = Look(home, sweep)
+    projector = Projector(store, sweep.id, home)
+    projector.sync()
+    assert look.runs()["sweep"].tags["mlflow.note.content"].startswith("## No initial LR to recommend yet\n")
+    sweep.range_test("SGD")
+    sweep.range_test("AdamW", trusted=False, reasons=("no seed learned",))
+    sweep.finish()
+    projector.finish()
+    parent = look.runs()["sweep"]
+    note = parent.tags["mlflow.note.content"]
+    assert note.startswith("## Start SGD at 0.01\n\nRange tests alone, done.")
+    assert "not trusted: no seed learned" in note
+    assert parent.status == "FINISHED"
+    passports = json.loads(look.text(parent.id, "passport.json", tmp_path))
+    assert [(each["optimizer"], each["batch_size"]) for each in passports] == [("AdamW", None), ("SGD", None)]
 
 
 def test_the_parent_answers(sweep: Sweep, home: Home, look: Look, tmp_path: Path) -> None:
@@ -236,7 +289,7 @@ def test_the_parent_answers(sweep: Sweep, home: Home, look: Look, tmp_path: Path
     assert parent.tags["trials"] == "2 complete, 1 pruned"
     assert parent.tags["spec"] == "demo"
     plots = {f"plots/{name}.png" for name in ("range_tests", "lr_sensitivity", "best_curves")}
-    assert look.files(parent.id) == plots | {"picks.json", "picks.csv", "spec.yaml"}
+    assert look.files(parent.id) == plots | {"picks.json", "picks.csv", "spec.yaml", "passport.json"}
     note = parent.tags["mlflow.note.content"]
     assert note.startswith("## Best initial LR: 0.1\n")
     assert f"[1](#/experiments/{place.experiment_id}/runs/{runs['trial 1'].id}?" in note
@@ -246,6 +299,10 @@ def test_the_parent_answers(sweep: Sweep, home: Home, look: Look, tmp_path: Path
     assert [row[2] for row in table["data"]] == [0.1, 0.05]
     assert json.loads(parent.tags["mlflow.loggedArtifacts"]) == [{"path": "picks.json", "type": "table"}]
     assert "epochs: 4" in look.text(parent.id, "spec.yaml", tmp_path)
+    passports = json.loads(look.text(parent.id, "passport.json", tmp_path))
+    assert [(each["scheduler"], each["initial_lr"]) for each in passports] == [("StepLR", 0.1), ("none", 0.05)]
+    assert parent.tags["passport"].startswith("**LR passport**: 0.1 holds for digits, ")
+    assert parent.tags["passport"] in note
 
 
 @pytest.mark.parametrize(

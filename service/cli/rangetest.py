@@ -1,0 +1,96 @@
+"""Range tests alone: `lrsweep range-test`, a sweep without trials."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from service.cli.options import Json, StoreUrl, TrackingUri
+from service.cli.run import Settings, SpecFile
+
+_EPOCHS = 10
+"""The budget where nobody gives one."""
+_OF_THE_SEARCH = ("sampler", "pruner", "early_stopping", "starts", "timeout")
+"""What a spec file says about trials, of which there are none."""
+
+
+def range_test(
+    file: SpecFile = None,
+    name: Annotated[str | None, typer.Option(help="The sweep's name.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Built-in name, module:attribute or path/to/file.py:attribute.")
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None, typer.Option("--optimizer", help="An optimizer; may be given repeatedly.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="The scheduler that the LR is for. [default: none]")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Test every optimizer with so many seeds. [default: 3]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the ramp. [default: 100]")] = None,
+    growth: Annotated[
+        Literal["exponential", "linear"] | None, typer.Option(help="How the LR grows. [default: exponential]")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Test this parameter group, the others at their own LRs.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help=f"Epochs that the LR is meant for. [default: {_EPOCHS}, unless FILE says]")
+    ] = None,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Leave it at the ramp: no training at a few LRs after it.")
+    ] = False,
+    settings: Settings = None,
+    runner: Annotated[
+        Literal["auto", "ray", "inline"],
+        typer.Option(help="Ray workers, or this process; auto: this process for one worker without --address."),
+    ] = "auto",
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one.")
+    ] = None,
+    store: StoreUrl = None,
+    tracking_uri: TrackingUri = None,
+    json: Json = False,
+) -> int:
+    """Find the initial LR of each optimizer: an LR range test, and whether to believe it.
+
+    It is a sweep without trials: `lrsweep show`, `lrsweep ui` and `lrsweep pick ID --rule RULE` know it. What FILE
+    says about trials does not matter here.
+    """
+    from service.cli.conduct import conduct, open_home
+    from service.launch import Place
+    from sweeps.specfile import parse_spec
+
+    flags = {
+        "name": name,
+        "task": task,
+        "optimizers": optimizer,
+        "schedulers": [scheduler] if scheduler else None,
+        "budget.epochs": epochs,
+        "range_test.seeds": seeds,
+        "range_test.steps": steps,
+        "range_test.growth": growth,
+        "range_test.group": group,
+        "range_test.probe": not no_probe,
+    }
+    raw = _raw(file, flags, settings or [])
+    spec = parse_spec(raw)
+    home, opened = open_home(store, tracking_uri)
+
+    def create() -> str:
+        return opened.create_sweep(name=spec.name, task=spec.task.use, spec=raw, total_trials=0)
+
+    return conduct(home, opened, spec, create, place=Place(runner=runner, address=address), json=json)
+
+
+def _raw(file: Path | None, flags: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+    """The raw spec: the file's, less what is about trials, under the flags; one worker unless it is told otherwise."""
+    from service.cli.overrides import raw_spec
+    from sweeps.specfile import read_spec
+    from sweeps.specfile.node import is_none
+
+    if file is not None and is_none(read_spec(file).get("range_test", {})):
+        flags = {"range_test": {}, **flags}
+    raw = raw_spec(file, flags, settings)
+    asked = {key: value for key, value in raw.items() if key not in _OF_THE_SEARCH}
+    return {"budget": {"epochs": _EPOCHS}, "workers": 1, **asked, "trials": 0, "pruner": "none"}

@@ -1,0 +1,63 @@
+"""A range test as JSON: what it recommends, what every rule says, and the curves that all of it was read off."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from service.passports import Passports
+from sweeps.records import RangeTest
+from sweeps.rules import RuleReading, apply_rules
+
+
+def range_test_document(test: RangeTest, passports: Passports, mlflow_run_id: str | None) -> dict[str, Any]:
+    """One range test of `lrsweep range-test --json` and `lrsweep show --json`."""
+    readings, passport = apply_rules(test), passports.of_range_test(test)
+    return {
+        "optimizer": test.optimizer,
+        "scheduler": test.scheduler,
+        "group": passport.group,
+        "initial_lr": test.initial_lr,
+        "low": test.low,
+        "high": test.high,
+        "trusted": test.trusted,
+        "reasons": test.reasons,
+        "interval": test.interval,
+        "rules": {name: reading.lr for name, reading in readings.items()},
+        "rule_intervals": {name: reading.interval for name, reading in readings.items()},
+        "seeds": test.seeds,
+        "curve": _curve(test),
+        "probe": [{**asdict(lane), "values": _numbers(lane.values)} for lane in test.probe],
+        "passport": asdict(passport),
+        "mlflow_run_id": mlflow_run_id,
+    }
+
+
+def rule_document(test: RangeTest, reading: RuleReading, passports: Passports) -> dict[str, Any]:
+    """What one rule reads off one range test, of `lrsweep pick --rule --json`; null where it gives no LR."""
+    passport = passports.of_rule(test, reading)
+    return {
+        "optimizer": test.optimizer,
+        "rule": reading.rule,
+        "initial_lr": reading.lr,
+        "interval": reading.interval,
+        "per_seed": dict(zip(map(str, test.seeds), reading.seeds, strict=True)),
+        "read_from": reading.read_from,
+        "passport": passport and asdict(passport),
+    }
+
+
+def _curve(test: RangeTest) -> dict[str, Any]:
+    """Every seed's curves: `train_loss` over `lr`, and what was validated over `metric_lr`; null where not finite."""
+    validated = {name.replace("/", "_"): _seeds(curves) for name, curves in test.metrics.items()}
+    points = {"metric_lr": [test.lrs[step - 1] for step in test.metric_steps]} if validated else {}
+    return {"lr": test.lrs, "train_loss": _seeds(test.losses), **points, **validated}
+
+
+def _seeds(curves: Sequence[Sequence[float]]) -> list[list[float | None]]:
+    return [_numbers(curve) for curve in curves]
+
+
+def _numbers(values: Sequence[float]) -> list[float | None]:
+    """JSON has no NaN and no infinity."""
+    return [value if math.isfinite(value) else None for value in values]
