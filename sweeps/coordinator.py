@@ -93,7 +93,7 @@ class Coordinator:
     ) -> Sequence[RangeTest] | Stop:
         """The range tests of all optimizers, probed where the spec says so; a test is recorded once that is done."""
         keep = self._recorder.range_tested
-        probing = spec.range_test is not None and spec.range_test.probe
+        probing = spec.range_test is not None and spec.range_test.probe > 0
         phase = RangePhase(spec, self._runner, (lambda test: None) if probing else keep, known, warn=self._warn)
         tests = phase.run(self._wanted, _TICK)
         if isinstance(tests, Stop) or not probing:

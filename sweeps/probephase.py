@@ -12,10 +12,6 @@ from sweeps.ports import Runner
 from sweeps.records import Ended, Event, Job, Lost, Notice, Probed, RangeTest, Report, Started, Stop
 from sweeps.spec import SweepSpec
 
-_TRAININGS = 3.0
-"""What a probe may cost, in trainings of one lane alone."""
-
-
 @dataclass(slots=True)
 class _Lane:
     """A stretch of one lane on a worker. It ends at its last epoch, or is sent away there with a checkpoint."""
@@ -107,7 +103,8 @@ class _Probing:
 class ProbePhase:
     """The probes of one sweep, all at once, each under the first scheduler of the spec.
 
-    `gain` says how many lanes a worker trains in the time of one lane alone: a probe costs three trainings at most.
+    `gain` says how many lanes a worker trains in the time of one lane alone: it turns the trainings that each probe
+    may cost into epochs of lanes.
     Every lane ends at its rung with a checkpoint and goes on from there, so that probes of any size fit any worker.
     """
 
@@ -124,7 +121,8 @@ class ProbePhase:
         warn: Callable[[Finding], None],
     ):
         self._runner, self._keep, self._warn = runner, keep, warn
-        afford = _TRAININGS * epochs * gain
+        assert spec.range_test is not None
+        afford = spec.range_test.probe * epochs * gain
         self._probings = [_Probing(spec, test, epochs=epochs, afford=afford, checkpoints=checkpoints) for test in tests]
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | Stop:

@@ -76,8 +76,8 @@ class RangeTestSpec:
     seeds: int = 3
     growth: Growth = "exponential"
     group: str | None = None
-    probe: bool = False
-    """Whether a few LRs are trained after the ramp to find the best one: `lrsweep range-test` does."""
+    probe: float = 0.0
+    """What training a few LRs after the ramp may cost, in trainings at the full budget; 0: none are."""
 
 
 Precision = Literal["float32", "tf32", "bf16"]

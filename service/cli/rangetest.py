@@ -8,8 +8,8 @@ import typer
 from service.cli.options import Json, StoreUrl, TrackingUri
 from service.cli.run import Settings, SpecFile
 
-_EPOCHS = 10
-"""The budget where nobody gives one."""
+_EPOCHS, _TRAININGS = 10, 3.0
+"""The budget, and what a probe may cost, where nobody says."""
 _OF_THE_SEARCH = ("sampler", "pruner", "early_stopping", "starts", "timeout")
 """What a spec file says about trials, of which there are none."""
 
@@ -37,9 +37,13 @@ def range_test(
     epochs: Annotated[
         int | None, typer.Option(help=f"Epochs that the LR is meant for. [default: {_EPOCHS}, unless FILE says]")
     ] = None,
-    no_probe: Annotated[
-        bool, typer.Option("--no-probe", help="Leave it at the ramp: no training at a few LRs after it.")
-    ] = False,
+    trainings: Annotated[
+        float | None,
+        typer.Option(
+            help="What training a few LRs after the ramp may cost, in whole trainings; 0: leave it at the ramp. "
+            f"[default: {_TRAININGS:g}]"
+        ),
+    ] = None,
     settings: Settings = None,
     runner: Annotated[
         Literal["auto", "ray", "inline"],
@@ -71,7 +75,7 @@ def range_test(
         "range_test.steps": steps,
         "range_test.growth": growth,
         "range_test.group": group,
-        "range_test.probe": not no_probe,
+        "range_test.probe": trainings,
     }
     raw = _raw(file, flags, settings or [])
     spec = parse_spec(raw)
@@ -93,4 +97,5 @@ def _raw(file: Path | None, flags: dict[str, Any], settings: list[str]) -> dict[
         flags = {"range_test": {}, **flags}
     raw = raw_spec(file, flags, settings)
     asked = {key: value for key, value in raw.items() if key not in _OF_THE_SEARCH}
-    return {"budget": {"epochs": _EPOCHS}, "workers": 1, **asked, "trials": 0, "pruner": "none"}
+    tested = {"probe": _TRAININGS, **(raw.get("range_test", {}))}
+    return {"budget": {"epochs": _EPOCHS}, "workers": 1, **asked, "range_test": tested, "trials": 0, "pruner": "none"}

@@ -94,7 +94,7 @@ RANGE_TEST = Section(
         "seeds": Param(kind="int", low=1, high=100),
         "growth": Param(kind="text", choices=("exponential", "linear")),
         "group": Param(kind="any"),
-        "probe": Param(kind="bool"),
+        "probe": Param(low=0),
     },
     optional=True,
 )

@@ -32,6 +32,17 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+class _WithoutAliases(_Loader):
+    """What strangers send."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuses `*name` before anything is built of it."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken here; write it out", event.start_mark)
+        return super().compose_node(parent, index)
+
+
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
     return int(loader.construct_scalar(node))
 
@@ -75,15 +86,19 @@ def read_spec(path: Path, overrides: Mapping[str, Any] = _NOTHING) -> dict[str, 
         raise UserError(f"cannot read the spec file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"the spec file {path} is not UTF-8 text: save it as UTF-8") from error
-    raw = _load(text, str(path))
+    raw = read_yaml(text, str(path))
     for key, value in overrides.items():
         raw = apply_override(raw, key, value)
     return raw
 
 
-def _load(text: str, place: str) -> dict[str, Any]:
+def read_yaml(text: str, place: str, *, trusted: bool = True) -> dict[str, Any]:
+    """The raw mapping in a YAML text. Raises SpecError, with the line in `place`, if it is no YAML or no mapping.
+
+    A text that is not trusted may hold no aliases: a few lines of them can stand for gigabytes.
+    """
     try:
-        raw = yaml.load(text, Loader=_Loader)
+        raw = yaml.load(text, Loader=_Loader if trusted else _WithoutAliases)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"{place}, line {mark.line + 1}" if mark is not None else place

@@ -15,7 +15,7 @@ from tests.sweeps.scripted import Run, after, quadratic_spec, ramps_and_trials, 
 from workers.inline import InlineRunner
 from workers.tasks.quadratic import Quadratic
 
-PROBED = RangeTestSpec(steps=50, seeds=3, probe=True)
+PROBED = RangeTestSpec(steps=50, seeds=3, probe=3.0)
 BEST = 10**-1.5
 
 
@@ -49,7 +49,7 @@ def test_lanes_go_on_only_while_they_promise_something() -> None:
 
 
 def test_a_sweep_searches_around_what_its_probes_found() -> None:
-    spec = small(range_test=RangeTestSpec(steps=50, seeds=1, probe=True))
+    spec = small(range_test=RangeTestSpec(steps=50, seeds=1, probe=3.0))
     run = Run(spec, ramps_and_trials(value=bowl))
     assert run() is Ending.DONE
     assert all(test.trusted for test in run.recorder.tests)
@@ -107,7 +107,7 @@ def test_a_lane_that_waited_for_others_trains_as_if_it_had_not(tmp_path: Path) -
         trials=0,
         optimizers=(OptimizerSpec(name="SGD"),),
         schedulers=(SchedulerSpec(name="CosineAnnealingLR"),),
-        range_test=RangeTestSpec(steps=60, seeds=1, probe=True),
+        range_test=RangeTestSpec(steps=60, seeds=1, probe=3.0),
     )
     ending, recorder = really_run(spec, checkpoints=str(tmp_path))
     assert ending is Ending.DONE
