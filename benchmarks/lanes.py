@@ -1,9 +1,11 @@
 """Stacked lanes against lanes that take turns: trials per second over the number of lanes, and what `auto` takes.
 
 python -m benchmarks.lanes [--device cuda] [--models mlp,lenet,wide] [--lanes 8,32] [--repeats 5] [--epochs 2]
+    [--compile] [--precision bf16]
 
 Needs torch and numpy alone. Data are made; lanes mix SGD with momentum, Adam and RMSprop over three schedules. Turns
-and stacked cohorts alternate within every repeat, so that a busy moment hits both; validation is part of an epoch.
+and stacked cohorts alternate within every repeat, so that a busy moment hits all; validation is part of an epoch, and
+the time that compiling takes is not. `auto` reckons with a sweep that fills its lanes eight times for ten epochs.
 """
 
 import argparse
@@ -19,11 +21,14 @@ from torch.nn import functional as F
 
 from sweeps.lanes import lane_plan
 from sweeps.objective import Objective
-from sweeps.records import Budget, Job, Report
+from sweeps.records import Budget, Job, Rehearsal, Report
 from sweeps.spec import LanesSpec
 from workers.cohort import Cohort
 from workers.fused.measure import measure_lanes
+from workers.fused.stacking import Stacking
 from workers.lane import PreparedTask
+from workers.memory import keep_freed_memory
+from workers.precision import set_precision
 from workers.quickoptim import keep_compiler_out
 from workers.tasks.vision.resnet import ResNet
 
@@ -101,10 +106,11 @@ def jobs(count: int, epochs: int) -> list[Job]:
     ]
 
 
-def seconds(prepared: PreparedTask, lanes: Sequence[Job], *, fused: bool) -> float:
-    """How long these lanes train, all at once or one after another, from their models' making to their last epoch."""
+def seconds(prepared: PreparedTask, lanes: Sequence[Job], stacking: Stacking | None) -> float:
+    """How long these lanes train, stacked or one after another, from their models' making to their last epoch."""
     began = time.perf_counter()
-    cohort = Cohort(prepared, fused=fused, most=len(lanes) if fused else 1)
+    fused = stacking is not None
+    cohort = Cohort(prepared, fused=fused, most=len(lanes) if fused else 1, stacking=stacking)
     cohort.join(lanes)
     while len(cohort):
         cohort.admit()
@@ -123,31 +129,59 @@ def main() -> None:
     parser.add_argument("--lanes", default="8,32")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--precision", choices=("float32", "tf32", "bf16"), default="float32")
     options = parser.parse_args()
     keep_compiler_out()
+    keep_freed_memory()
+    set_precision(options.precision)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    print("| model | lanes | trials/s in turns | trials/s stacked | ratio, median | spread | auto takes |")
+    print("| model | lanes | how | trials/s | times turns | spread | auto takes |")
     print("|---|---|---|---|---|---|---|")
     for name in options.models.split(","):
-        prepared = PreparedTask.of(MODELS[name], torch.device(options.device))
+        prepared = PreparedTask.of(MODELS[name], torch.device(options.device), options.precision)
         for count in map(int, options.lanes.split(",")):
             lanes = jobs(count, options.epochs)
-            seconds(prepared, lanes[:2], fused=True)
-            pairs = [
-                (seconds(prepared, lanes, fused=False), seconds(prepared, lanes, fused=True))
-                for _ in range(options.repeats)
-            ]
-            ratios = [turns / stacked for turns, stacked in pairs]
-            turns, stacked = (count / statistics.median(each) for each in zip(*pairs, strict=True))
-            plan = lane_plan(
-                LanesSpec(count=count), workers=1, trials=8 * count, probe=measure_lanes(prepared, lanes[:9])
-            )
-            print(
-                f"| {name} | {count} | {turns:.2f} | {stacked:.2f} | {statistics.median(ratios):.2f} "
-                f"| {min(ratios):.2f} .. {max(ratios):.2f} | {'stacked' if plan.fused else 'turns'} |",
-                flush=True,
-            )
+            ways: dict[str, Stacking | None] = {"turns": None, "stacked": Stacking(prepared)}
+            if options.compile:
+                ways["compiled"] = compiled_once(prepared, lanes)
+            seconds(prepared, lanes[:2], ways["stacked"])
+            times = [[seconds(prepared, lanes, way) for way in ways.values()] for _ in range(options.repeats)]
+            taken, by_way = auto(prepared, lanes), dict(zip(ways, zip(*times, strict=True), strict=True))
+            for how, own in by_way.items():
+                rate = count / statistics.median(own)
+                print(
+                    f"| {name} | {count} | {how} | {rate:.2f} | {faster(by_way['turns'], own)} | {taken} |", flush=True
+                )
+
+
+def compiled_once(prepared: PreparedTask, lanes: Sequence[Job]) -> Stacking:
+    """Stacked lanes whose step is compiled."""
+    stacking = Stacking(prepared)
+    stacking.compile(len(lanes))
+    seconds(prepared, lanes, stacking)
+    assert stacking.compiled is not None
+    assert stacking.compiled.trusted, stacking.compiled.refused
+    return stacking
+
+
+def faster(turns: Sequence[float], other: Sequence[float]) -> str:
+    """How many times as quick as in turns, as a cell: the median of the repeats, and their spread."""
+    ratios = [a / b for a, b in zip(turns, other, strict=True)]
+    return f"{statistics.median(ratios):.2f} | {min(ratios):.2f} .. {max(ratios):.2f}"
+
+
+def auto(prepared: PreparedTask, lanes: Sequence[Job]) -> str:
+    """What a sweep of ten epochs would do that fills its lanes eight times, and how long finding out took."""
+    trials = 8 * len(lanes)
+    asked, steps = LanesSpec(count=len(lanes)), trials * 10 * prepared.train.per_epoch
+    began = time.perf_counter()
+    probe = measure_lanes(Stacking(prepared), lanes, Rehearsal(lanes=len(lanes), steps=steps))
+    took = time.perf_counter() - began
+    plan = lane_plan(asked, workers=1, trials=trials, probe=probe)
+    how = "compiled" if plan.compiled else "stacked" if plan.fused else "turns"
+    return f"{how}, measured in {took:.1f} s"
 
 
 if __name__ == "__main__":

@@ -1,36 +1,31 @@
 """Puts the parts of a running sweep together: runner, store, MLflow and coordinator."""
 
-import os
 import shutil
 import signal
-import socket
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
 from typing import Any, Literal
 
+from service.codeversion import code_version
 from service.home import Home
+from service.lease import TTL, Lease, this_process
 from service.records import Status
 from service.store import LeaseLost, Store
-from service.tracking.client import check_reachable
 from service.tracking.process import TrackingProcess
 from sweeps.builtin import BUILTIN_TASKS
 from sweeps.coderefs import code_references
 from sweeps.coordinator import Coordinator, Past
 from sweeps.errors import EnvironmentFailure
+from sweeps.finding import warning
 from sweeps.lint import Finding, lint
 from sweeps.ports import Recorder, Runner
 from sweeps.records import Ended, Ending, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo
 from sweeps.spec import SweepSpec
 
-_LEASE = 15.0
-"""Seconds for which a sweep stays ours without a sign of life."""
-_HEARTBEAT = 1.0
-"""Seconds between two signs of life, and between two looks at whether the sweep was cancelled."""
 _MLFLOW_PATIENCE = 60.0
 """Seconds that the end of a sweep waits for an MLflow that is away."""
 
@@ -131,45 +126,57 @@ def launch(
 ) -> Launched:
     """Runs a sweep to its end and leaves store and MLflow complete.
 
-    `sweep_id` is called for the sweep's id once task, MLflow and workers are known to be there, so that a
-    mistake leaves no empty sweep behind. Raises UserError, TaskError, SweepFailed or EnvironmentFailure; by then
-    the store says FAILED, or INTERRUPTED where the sweep can go on.
+    `sweep_id` is called for the sweep's id once task and workers are known to be there, so that a mistake leaves no
+    empty sweep behind. Raises UserError, TaskError, SweepFailed or EnvironmentFailure; by then the store says FAILED,
+    or INTERRUPTED where the sweep can go on.
     """
-    check_reachable(home)
-    interrupt = Interrupt(say)
-    with interrupt.installed(), TrackingProcess(home) as tracking, closing(_runner(spec, place)) as runner:
+    interrupt, owner = Interrupt(say), this_process()
+    with (
+        interrupt.installed(),
+        ExitStack() as ours,
+        TrackingProcess(home) as tracking,
+        closing(_runner(spec, place)) as runner,
+    ):
         claimed = sweep_id()
-        owner = f"{os.getpid()}@{socket.gethostname()}"
-        store.claim(claimed, owner, _LEASE)
+        store.claim(claimed, owner, TTL)
+        # Only when MLflow is written to no more: one sweep has one writer at a time.
+        ours.callback(_give_back, store, claimed, owner)
+        lease = ours.enter_context(Lease(store, claimed))
         if retry_failed:
             store.reset_failed(claimed)
         store.add_findings(claimed, lint(spec))
+        _note_code(store, claimed, spec, say)
         tracking.begin(claimed)
         checkpoints = home.checkpoints / claimed
         coordinator = Coordinator(
             spec,
             runner,
-            Recorders([store.recorder(claimed), watcher]),
+            Recorders([store.recorder(claimed, owner), watcher]),
             checkpoints=str(checkpoints),
-            wanted=_wanted(store, claimed, owner, interrupt),
+            wanted=_wanted(lease, interrupt),
             warn=_warning(store, claimed, say),
         )
-        with _kept(store, claimed):
+        with _kept(store, claimed, owner):
+            plan = store.sweep(claimed).lanes
+            if place.is_here(spec.workers.count):
+                plan = _after_deaths(store, claimed, plan, say)
             past = Past(
                 trials=store.history(claimed),
                 range_tests=store.range_tests(claimed),
-                plan=store.sweep(claimed).lanes,
+                plan=plan,
+                measured=store.sweep(claimed).lane_probe,
             )
             ending = coordinator.run(past)
-            store.finish(claimed, Status(ending.value))
+            store.finish(claimed, Status(ending.value), owner=owner, keep_lease=True)
         if Status(ending.value).ended:
             shutil.rmtree(checkpoints, ignore_errors=True)
         trouble = tracking.close(patience=0.0 if ending is Ending.INTERRUPTED else _MLFLOW_PATIENCE)
+        store.shown(claimed, owner, completely=trouble is None)
         return Launched(sweep_id=claimed, ending=ending, mlflow_trouble=trouble)
 
 
 @contextmanager
-def _kept(store: Store, sweep_id: str) -> Iterator[None]:
+def _kept(store: Store, sweep_id: str, owner: str) -> Iterator[None]:
     """Leaves the sweep's status true whatever goes wrong: it can go on where the cause lies outside of it."""
     try:
         yield
@@ -179,11 +186,35 @@ def _kept(store: Store, sweep_id: str) -> Iterator[None]:
     except (EnvironmentFailure, KeyboardInterrupt) as error:
         # The store may be what failed: then its lease runs out, which says the same.
         with suppress(EnvironmentFailure):
-            store.finish(sweep_id, Status.INTERRUPTED, str(error) or "left at once")
+            reason = str(error) or "left at once"
+            store.finish(sweep_id, Status.INTERRUPTED, reason, owner=owner, keep_lease=True)
         raise
     except Exception as error:
-        store.finish(sweep_id, Status.FAILED, str(error))
+        store.finish(sweep_id, Status.FAILED, str(error), owner=owner, keep_lease=True)
         raise
+
+
+def _give_back(store: Store, sweep_id: str, owner: str) -> None:
+    # A store that is away needs no word: the lease runs out.
+    with suppress(EnvironmentFailure):
+        store.shown(sweep_id, owner, completely=False)
+
+
+def _after_deaths(store: Store, sweep_id: str, plan: LanePlan | None, say: Callable[[str], None]) -> LanePlan | None:
+    """Gives up on trials that killed this process again and again; those under which it died once train alone."""
+    for number in store.give_up_hopeless(sweep_id):
+        say(f"trial {number} FAILED: {store.trial(sweep_id, number).error}")
+    return replace(plan, count=1) if plan is not None and store.has_suspects(sweep_id) else plan
+
+
+def _note_code(store: Store, sweep_id: str, spec: SweepSpec, say: Callable[[str], None]) -> None:
+    """Keeps which code is trained, and warns where that is not what the sweep began with."""
+    before, now = store.sweep(sweep_id).code, code_version(spec.task)
+    store.set_code(sweep_id, now)
+    if before not in (None, now):
+        what = "its code, lrsweep or torch has changed since the sweep was last run"
+        changed = warning("task", what, "what was trained before may not compare: start a new sweep to be sure")
+        _warning(store, sweep_id, say)(changed)
 
 
 def _warning(store: Store, sweep_id: str, say: Callable[[str], None]) -> Callable[[Finding], None]:
@@ -194,16 +225,11 @@ def _warning(store: Store, sweep_id: str, say: Callable[[str], None]) -> Callabl
     return warn
 
 
-def _wanted(store: Store, sweep_id: str, owner: str, interrupt: Interrupt) -> Callable[[], Stop | None]:
-    looked, cancelled = 0.0, False
-
+def _wanted(lease: Lease, interrupt: Interrupt) -> Callable[[], Stop | None]:
     def wanted() -> Stop | None:
-        nonlocal looked, cancelled
+        cancelled = lease.cancelled()
         if interrupt.wanted:
             return Stop.INTERRUPTED
-        if time.monotonic() - looked >= _HEARTBEAT:
-            cancelled = store.renew(sweep_id, owner, _LEASE)
-            looked = time.monotonic()
         return Stop.CANCELLED if cancelled else None
 
     return wanted
@@ -215,7 +241,13 @@ def _runner(spec: SweepSpec, place: Place) -> Runner:
     if place.is_here(spec.workers.count):
         from workers.inline import InlineRunner
 
-        return InlineRunner(code.make_task, gpu=workers.gpus > 0, threads=workers.threads, provided=code.provided)
+        return InlineRunner(
+            code.make_task,
+            gpu=workers.gpus > 0,
+            threads=workers.threads,
+            precision=workers.precision,
+            provided=code.provided,
+        )
     from workers.rayenv import prepare_ray
 
     prepare_ray(local=place.address is None)
@@ -223,7 +255,13 @@ def _runner(spec: SweepSpec, place: Place) -> Runner:
 
     return RayPool(
         code.make_task,
-        Resources(count=workers.count, cpus=workers.cpus, gpus=workers.gpus, threads=workers.threads),
+        Resources(
+            count=workers.count,
+            cpus=workers.cpus,
+            gpus=workers.gpus,
+            threads=workers.threads,
+            precision=workers.precision,
+        ),
         address=place.address,
         provided=code.provided,
         by_value=[sys.modules[name] for name in code.modules],

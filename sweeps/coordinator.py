@@ -18,10 +18,13 @@ from sweeps.preflight import Preflight, preflight
 from sweeps.probephase import ProbePhase
 from sweeps.proposer import OptunaProposer
 from sweeps.rangephase import RangePhase
-from sweeps.records import Ending, LanePlan, RangeTest, Stop, TrialResult
+from sweeps.records import Ending, LanePlan, LaneProbe, Pick, RangeTest, Stop, TrialResult
+from sweeps.retrying import Retrying
 from sweeps.search import Search
-from sweeps.space import SearchSpace, search_space, starting_points
+from sweeps.space import SearchSpace, search_space
 from sweeps.spec import SweepSpec
+from sweeps.stability import StabilityPhase
+from sweeps.startingpoints import starting_points
 
 _TICK = 0.2
 """Seconds between two looks at whether somebody wants the sweep to stop."""
@@ -36,6 +39,8 @@ class Past:
     trials: Sequence[TrialResult] = ()
     range_tests: Sequence[RangeTest] = ()
     plan: LanePlan | None = None
+    measured: LaneProbe | None = None
+    """What the plan follows from."""
 
 
 class Coordinator:
@@ -57,7 +62,7 @@ class Coordinator:
         make_proposer: Callable[..., Proposer] = OptunaProposer,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._spec, self._runner, self._recorder = spec, runner, recorder
+        self._spec, self._runner, self._recorder = spec, Retrying(runner), recorder
         self._checkpoints, self._wanted, self._make_proposer = checkpoints, wanted, make_proposer
         self._warn = warn
         self._clock, self._began, self._out_of_time = clock, clock(), False
@@ -72,10 +77,10 @@ class Coordinator:
         flight = preflight(self._spec, self._runner, self._warn)
         self._recorder.probed(flight.info)
         spec = without(self._spec, flight.left_out)
-        plan = past.plan or self._plan(spec, flight)
+        plan, measured = (past.plan, past.measured) if past.plan else self._plan(spec, flight)
         self._runner.open(plan)
         epochs = spec.budget.total_epochs(flight.info.steps_per_epoch or 1)
-        tests = self._range_tests(spec, past.range_tests, epochs, plan)
+        tests = self._range_tests(spec, past.range_tests, epochs, measured if plan.fused else None)
         if isinstance(tests, Stop):
             return _ENDINGS[tests]
         self._lint_again(flight, tests)
@@ -85,11 +90,27 @@ class Coordinator:
         search = self._search(spec, space, tests, epochs, plan)
         search.resume(past.trials)
         told = search.run(self._stop, _TICK)
-        self._recorder.picked(picks(search.results, space, spec.objective, spec.seeds))
+        found = picks(search.results, space, spec.objective, spec.seeds)
+        self._recorder.picked(found)
+        if told is None:
+            told = self._try_multiples(spec, found, search.results, epochs)
         return Ending.DONE if self._out_of_time else _ENDINGS[told]
 
+    def _try_multiples(
+        self, spec: SweepSpec, found: Sequence[Pick], results: Sequence[TrialResult], epochs: int
+    ) -> Stop | None:
+        """Adds to the picks how near the edge of stability they are; gives why it was told to stop meanwhile."""
+        if spec.stability == "off" or not found:
+            return None
+        phase = StabilityPhase(spec, self._runner, found, results, epochs=epochs, warn=self._warn)
+        tried = phase.run(self._stop, _TICK)
+        if isinstance(tried, Stop):
+            return tried
+        self._recorder.picked(tried)
+        return None
+
     def _range_tests(
-        self, spec: SweepSpec, known: Sequence[RangeTest], epochs: int, plan: LanePlan
+        self, spec: SweepSpec, known: Sequence[RangeTest], epochs: int, stacked: LaneProbe | None
     ) -> Sequence[RangeTest] | Stop:
         """The range tests of all optimizers, probed where the spec says so; a test is recorded once that is done."""
         keep = self._recorder.range_tested
@@ -103,7 +124,7 @@ class Coordinator:
             self._runner,
             [test for test in tests if test not in known],
             epochs=epochs,
-            gain=plan.gain,
+            stacked=stacked,
             checkpoints=self._checkpoints,
             keep=keep,
             warn=self._warn,
@@ -117,7 +138,7 @@ class Coordinator:
         ):
             self._warn(finding)
 
-    def _plan(self, spec: SweepSpec, flight: Preflight) -> LanePlan:
+    def _plan(self, spec: SweepSpec, flight: Preflight) -> tuple[LanePlan, LaneProbe | None]:
         asked = lanes_asked(spec)
         size: Mapping[str, int] = {"workers": spec.workers.count, "trials": spec.total_trials or asked.count or 1}
         probe = None
@@ -126,7 +147,7 @@ class Coordinator:
             probe = self._runner.measure(able, wanted)
         plan = lane_plan(asked, **size, probe=probe)
         self._recorder.planned(plan, probe)
-        return plan
+        return plan, probe
 
     def _search(
         self, spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest], epochs: int, plan: LanePlan

@@ -1,47 +1,108 @@
 """How many trials each worker trains at once, and how: from what was asked for and what a few steps have shown."""
 
-from sweeps.records import LanePlan, LaneProbe
+from dataclasses import replace
+
+from sweeps.records import LanePlan, LaneProbe, Rehearsal
 from sweeps.spec import LanesSpec, SweepSpec
 
 _GENERATIONS = 8
 """How often the lanes of a sweep are filled: a sweep that fills them all at once learns nothing on its way."""
 _GAIN = 0.9
-"""Stacked steps must be this much quicker to be worth it, measuring being noisy."""
+"""Steps must be this much quicker to be worth it, measuring being noisy."""
+_COMPILE_SECONDS, _PER_PARAMETER = 15.0, 1.5
+"""What compiling takes at first, and for each parameter tensor of the model; from torch's own cache it takes less."""
+_COMPILED = 2 / 3
+"""The time of a compiled step over that of an eager one, expected."""
+_PROBED = 10
+"""Lanes that the probe of one optimizer trains in its first round, about."""
+_KEPT = 0.5
+"""The share of all steps that a sweep makes whose pruner ends trials early, expected."""
+
+
+def lanes_asked(spec: SweepSpec) -> LanesSpec:
+    """The lanes that a spec asks for; one of range tests alone, which no search waits for, has all of them at once."""
+    if spec.trials or spec.lanes.count is not None or spec.range_test is None:
+        return spec.lanes
+    each = max(spec.range_test.seeds, _PROBED if spec.range_test.probe else 0)
+    return replace(spec.lanes, count=-(-len(spec.optimizers) * each // spec.workers.count))
 
 
 def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe | None) -> LanePlan:
     """The plan of a sweep of so many trials.
 
-    >>> probe = LaneProbe(most=64, alone=1.0, stacked={4: 0.8, 16: 0.4, 32: 0.3})
-    >>> lane_plan(LanesSpec(), workers=2, trials=256, probe=probe)
-    LanePlan(count=16, fused=True, reason='stacked, a step takes 0.4 times as long as alone', reach=16)
+    >>> probe = LaneProbe(most=64, alone=1.0, stacked={16: 0.4})
+    >>> plan = lane_plan(LanesSpec(), workers=2, trials=256, probe=probe)
+    >>> plan.count, plan.fused, plan.reason
+    (16, True, 'stacked, a step takes 0.4 times as long as alone')
     """
-    turns = asked.count or 1
+    turns, reach = asked.count or 1, _reach(asked, workers, trials)
     if asked.mode == "looped" or probe is None:
         return LanePlan(count=turns, reason="asked for" if asked.count else "", reach=turns)
-    reach = asked.count or max(1, trials // (workers * _GENERATIONS))
     count = min(reach, probe.most)
-    fused, reason = _verdict(asked, count, probe)
-    return LanePlan(count=count if fused else turns, fused=fused, reason=reason, reach=reach)
+    fused, compiled, reason = _verdict(asked, count, probe)
+    if not fused:
+        return LanePlan(count=turns, reason=reason, reach=reach)
+    seconds = _seconds(probe, count, compiled=compiled)
+    gain = 1.0 if seconds is None else probe.alone / seconds
+    return LanePlan(count=count, fused=True, reason=reason, reach=reach, gain=gain, compiled=compiled)
 
 
-def _verdict(asked: LanesSpec, count: int, probe: LaneProbe) -> tuple[bool, str]:
-    """Whether to stack so many lanes, and why."""
+def _reach(asked: LanesSpec, workers: int, trials: int) -> int:
+    """How many lanes a worker the search can bear."""
+    return asked.count or max(1, trials // (workers * _GENERATIONS))
+
+
+def _verdict(asked: LanesSpec, count: int, probe: LaneProbe) -> tuple[bool, bool, str]:
+    """Whether to stack so many lanes, whether to compile them, and why."""
     if probe.refused is not None:
-        return False, f"lanes take turns: {probe.refused}"
+        return False, False, f"lanes take turns: {probe.refused}"
+    eager = _seconds(probe, count, compiled=False)
+    quicker = probe.compiled is not None and eager is not None and probe.compiled <= _GAIN * eager
+    compiled = asked.compile == "on" or quicker
     if asked.mode == "fused":
-        return True, "asked for"
+        return True, compiled, "asked for"
+    if (seconds := _seconds(probe, count, compiled=compiled)) is None:
+        return False, False, f"too few lanes to gain anything by stacking: {count}"
+    how = "stacked and compiled" if compiled and probe.compiled is not None else "stacked"
+    said = f"{how}, a step takes {seconds / probe.alone:.2g} times as long as alone"
+    if seconds > _GAIN * probe.alone:
+        return False, False, f"lanes take turns: {said}"
+    return True, compiled, said
+
+
+def _seconds(probe: LaneProbe, count: int, *, compiled: bool) -> float | None:
+    """What a step of one lane takes among so many, as far as that was measured."""
+    if compiled and probe.compiled is not None:
+        return probe.compiled
     measured = [lanes for lanes in probe.stacked if lanes <= count]
-    if not measured:
-        return False, f"too few lanes to gain anything by stacking: {count}"
-    ratio = probe.stacked[max(measured)] / probe.alone
-    said = f"stacked, a step takes {ratio:.2g} times as long as alone"
-    return (True, said) if ratio <= _GAIN else (False, f"lanes take turns: {said}")
+    return probe.stacked[max(measured)] if measured else None
 
 
-def wants_probe(asked: LanesSpec, *, workers: int, trials: int) -> bool:
-    """True if measuring can change the plan."""
-    return asked.mode != "looped" and asked.count != 1 and trials > workers
+def rehearsal(spec: SweepSpec, *, workers: int, trials: int, steps_per_epoch: int | None) -> Rehearsal | None:
+    """What to measure before a sweep of so many trials; None if that can change nothing."""
+    asked = lanes_asked(spec)
+    if asked.mode == "looped" or asked.count == 1 or trials <= workers:
+        return None
+    steps = spec.budget.total_steps(steps_per_epoch or 1) * trials / workers
+    kept = 1.0 if spec.pruner.name == "none" else _KEPT
+    return Rehearsal(
+        lanes=_reach(asked, workers, trials), workers=workers, steps=round(steps * kept), compile=asked.compile
+    )
+
+
+def pays_to_compile(wanted: Rehearsal, *, parameters: int, alone: float, stacked: float) -> bool:
+    """True if a compiled step is asked for, or should save twice the time that compiling takes.
+
+    `parameters` counts the model's tensors; `alone` and `stacked` are seconds of an eager step of one lane.
+
+    >>> hour = Rehearsal(lanes=32, steps=10_000_000)
+    >>> [pays_to_compile(hour, parameters=6, alone=3.6e-4, stacked=stacked) for stacked in (2.9e-4, 6e-4)]
+    [True, False]
+    """
+    if wanted.compile != "auto":
+        return wanted.compile == "on"
+    saved = (min(alone, stacked) - _COMPILED * stacked) * wanted.steps
+    return saved > 2 * (_COMPILE_SECONDS + _PER_PARAMETER * parameters)
 
 
 def search_window(spec: SweepSpec, plan: LanePlan) -> int:

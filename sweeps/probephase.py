@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from sweeps.failures import last_line
 from sweeps.finding import Finding, noticed
 from sweeps.jobs import probe_job
-from sweeps.lrprobe import LrProbe, Stretch, probe_span
+from sweeps.lrprobe import LrProbe, Means, Stretch, means, probe_span
 from sweeps.ports import Runner
-from sweeps.records import Ended, Event, Job, Lost, Notice, Probed, RangeTest, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, LaneProbe, Lost, Notice, Probed, RangeTest, Report, Started, Stop
 from sweeps.spec import SweepSpec
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -24,12 +25,18 @@ class _Lane:
 class _Probing:
     """One optimizer's probe."""
 
-    def __init__(self, spec: SweepSpec, test: RangeTest, *, epochs: int, afford: float, checkpoints: str | None):
+    def __init__(self, spec: SweepSpec, test: RangeTest, *, epochs: int, spend: Means, checkpoints: str | None):
         assert spec.range_test is not None
         low, high = probe_span(test)
         self._spec, self._test, self._checkpoints = spec, test, checkpoints
         self._probe = LrProbe(
-            low=low, high=high, seeds=test.seeds, epochs=epochs, objective=spec.objective, afford=afford
+            low=low,
+            high=high,
+            seeds=test.seeds,
+            epochs=epochs,
+            objective=spec.objective,
+            afford=spend.afford,
+            at_once=spend.at_once,
         )
         self._lanes: dict[str, _Lane] = {}
         self._values: dict[tuple[float, int], list[float]] = {}
@@ -103,8 +110,8 @@ class _Probing:
 class ProbePhase:
     """The probes of one sweep, all at once, each under the first scheduler of the spec.
 
-    `gain` says how many lanes a worker trains in the time of one lane alone: it turns the trainings that each probe
-    may cost into epochs of lanes.
+    `stacked` says what stacked lanes cost here (None: they take turns): it turns the trainings that each probe may cost
+    into epochs of lanes.
     Every lane ends at its rung with a checkpoint and goes on from there, so that probes of any size fit any worker.
     """
 
@@ -115,15 +122,16 @@ class ProbePhase:
         tests: Sequence[RangeTest],
         *,
         epochs: int,
-        gain: float = 1.0,
+        stacked: LaneProbe | None = None,
         checkpoints: str | None = None,
         keep: Callable[[RangeTest], None],
         warn: Callable[[Finding], None],
     ):
         self._runner, self._keep, self._warn = runner, keep, warn
         assert spec.range_test is not None
-        afford = spec.range_test.probe * epochs * gain
-        self._probings = [_Probing(spec, test, epochs=epochs, afford=afford, checkpoints=checkpoints) for test in tests]
+        costs = stacked or LaneProbe(alone=1.0, refused="lanes take turns")
+        spend = means(costs, epochs=epochs, picks=len(tests), runs=spec.range_test.probe)
+        self._probings = [_Probing(spec, test, epochs=epochs, spend=spend, checkpoints=checkpoints) for test in tests]
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | Stop:
         """The range tests as their probes have corrected them, or why it was told to stop meanwhile."""

@@ -1,0 +1,184 @@
+"""The HTTP API under load: latency of reads, updates that were lost, memory of the server; on both databases.
+
+python -m benchmarks.load [--databases sqlite,postgresql] [--seconds 30] [--trials 10000] [--clients 50]
+
+The store holds --trials trials in ten sweeps. A hundred more sweeps are submitted, every one twice at the same moment
+with the same idempotency key; four coordinators without training compete for them and record their trials, while
+clients poll (one request a second each) and stream. Everything is on loopback: clients, coordinators, server and
+database share this machine's cores. Exits 1 if an update was lost.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+
+from sqlalchemy import text
+
+from benchmarks.load.clients import Client, Clients
+from benchmarks.load.coordinators import EPOCHS, Coordinators
+from benchmarks.load.filling import LANES, SPEC, Costs, fill
+from benchmarks.postgres import postgres
+from service.records import Scope, Status
+from service.store import Store
+
+SWEEPS, LARGE, COORDINATORS, THINK = 100, 10, 4, 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one database's run found out."""
+
+    latencies: dict[str, list[float]]
+    statuses: dict[int, int]
+    lost: dict[str, int]
+    memory: tuple[float, float, float]
+    costs: Costs
+    bytes_per_trial: float
+
+
+@contextmanager
+def server(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`lrsweep serve`, ready."""
+    command = "from service.cli.main import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", command, "serve", "--store", url, "--port", str(port)])
+    try:
+        while True:
+            try:
+                assert Client(port, "").ask("GET", "/ready")[0] == 200
+                break
+            except ConnectionError:
+                assert process.poll() is None
+                time.sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def memory(pid: int) -> float:
+    """MiB that a process holds."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def size(store: Store) -> int:
+    """Bytes of the database."""
+    postgresql = store.url.startswith("postgresql")
+    query = "pg_database_size(current_database())" if postgresql else "page_count * page_size"
+    source = "" if postgresql else " FROM pragma_page_count(), pragma_page_size()"
+    with store.read() as session:
+        return int(session.scalars(text(f"SELECT {query}{source}")).one())
+
+
+def submit(port: int, tokens: list[str]) -> tuple[list[str], int]:
+    """The ids of all sweeps that were submitted, and how many keys gave two."""
+    found: dict[int, list[str]] = {key: [] for key in range(SWEEPS)}
+
+    def send(first: int) -> None:
+        for key in range(first, SWEEPS, 10):
+            client = Client(port, tokens[key % len(tokens)])
+            status, _, body = client.ask("POST", "/api/v1/sweeps", SPEC, Idempotency_Key=f"load-{key}")
+            assert status in (200, 201), body
+            found[key].append(body.decode().split('"')[3])
+
+    threads = [threading.Thread(target=send, args=(first,)) for first in range(10) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [ids[0] for ids in found.values()], sum(len(ids) != 2 or ids[0] != ids[1] for ids in found.values())
+
+
+def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -> Result:
+    """Fills the store at a URL, loads its API for so long, and counts."""
+    with Store.open(url, upgrade=True) as store:
+        empty = size(store)
+        costs, _ = fill(store, sweeps=LARGE, trials=trials // LARGE)
+        bytes_per_trial = (size(store) - empty) / trials
+        large = [each.id for each in store.sweeps(limit=LARGE)]
+        tokens = [store.create_token(f"client-{number}", Scope.SUBMIT) for number in range(clients)]
+        with server(url, port) as process:
+            ids, doubled = submit(port, tokens)
+            crowd = Clients(port, tokens, streamed=ids, large=large)
+            crowd.start(streaming=clients * 2 // 5, think=THINK)
+            coordinators = Coordinators(url, pause=max(0.0, seconds * COORDINATORS / SWEEPS - 0.3))
+            coordinators.start(COORDINATORS)
+            time.sleep(5)
+            held = [memory(process.pid)]
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline or (len(coordinators.taken) < SWEEPS and not coordinators.errors):
+                time.sleep(0.5)
+                held.append(memory(process.pid))
+            coordinators.stop()
+            crowd.stop()
+            held.append(memory(process.pid))
+        assert not coordinators.errors, coordinators.errors
+        assert not crowd.errors, crowd.errors
+        lost = {
+            "submissions that made two sweeps": doubled,
+            "sweeps taken twice or never": SWEEPS - len(set(coordinators.taken)) + len(coordinators.taken) - SWEEPS,
+            "sweeps not DONE": sum(store.sweep(each).status is not Status.DONE for each in ids),
+            "trials": SWEEPS * LANES - sum(store.sweep(each).trials for each in ids),
+            "reports": SWEEPS * LANES * EPOCHS - sum(len(store.reports(each)) for each in ids),
+            "reports that a stream missed or repeated": sum(
+                [report.id for report in store.reports(each)] != crowd.seen.get(each) for each in ids
+            ),
+        }
+        return Result(
+            latencies=dict(crowd.latencies),
+            statuses=dict(crowd.statuses),
+            lost=lost,
+            memory=(held[0], held[-1], max(held)),
+            costs=costs,
+            bytes_per_trial=bytes_per_trial,
+        )
+
+
+def show(name: str, result: Result) -> None:
+    """Tables, as Markdown."""
+    print(f"\n{name}: answers by status {dict(sorted(result.statuses.items()))}")
+    print("\n| reads | number | p50, ms | p99, ms | most, ms |\n|---|---|---|---|---|")
+    everything = [each for one in result.latencies.values() for each in one]
+    for kind, found in [*sorted(result.latencies.items()), ("all", everything)]:
+        cuts = quantiles(found, n=100, method="inclusive") if len(found) > 1 else found * 99
+        figures = " | ".join(f"{1000 * each:.1f}" for each in (cuts[49], cuts[98], max(found)))
+        print(f"| {kind} | {len(found)} | {figures} |")
+    first, last, most = result.memory
+    print("\n| what | measured |\n|---|---|")
+    print(f"| lost updates | {sum(result.lost.values())} ({', '.join(f'{n} {what}' for what, n in result.lost.items())}) |")
+    print(f"| memory of the server, MiB | {first:.0f} at 5 s, {last:.0f} at the end, {most:.0f} at most |")
+    for what in result.costs.counts:
+        print(f"| recording: {what}, ms | {result.costs.milliseconds(what):.2f} |")
+    print(f"| bytes of the store a trial | {result.bytes_per_trial:.0f} |")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--databases", default="sqlite,postgresql")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--port", type=int, default=8471)
+    options = parser.parse_args()
+    lost = 0
+    for name in options.databases.split(","):
+        with tempfile.TemporaryDirectory(prefix="load-") as folder:
+            with postgres() if name == "postgresql" else nullcontext(f"sqlite:///{folder}/lrsweep.db") as url:
+                result = measure(
+                    url, options.port, seconds=options.seconds, trials=options.trials, clients=options.clients
+                )
+        show(name, result)
+        lost += sum(result.lost.values())
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

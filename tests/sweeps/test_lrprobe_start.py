@@ -1,0 +1,73 @@
+"""Where a probe looks, and what it may spend: from a range test's curves, and from how long stacked lanes took."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweeps.lrprobe import means, probe_span
+from sweeps.rangetest import ramp_lrs, read_range_test
+from sweeps.records import LaneProbe, Ramp, RangeTest
+
+LRS = ramp_lrs(Ramp(low=1e-6, high=10.0, steps=100))
+
+
+def ramped(*lowest: float) -> RangeTest:
+    """A range test whose seeds' losses are the lowest at these LRs, and explode a factor of ten above."""
+    losses = [[1 + math.log10(lr / at) ** 2 / 4 if lr < 10 * at else 1e4 for lr in LRS] for at in lowest]
+    return read_range_test("SGD", range(len(lowest)), LRS, losses)
+
+
+@given(lowest=st.floats(-4, -1), scale=st.floats(1e-3, 1e3))
+def test_the_span_lies_around_the_lr_of_the_lowest_loss(lowest: float, scale: float) -> None:
+    low, high = probe_span(ramped(10**lowest))
+    assert low == pytest.approx(high / 200)
+    # The moving average is late by as many steps as it remembers.
+    assert 1 < high / 2 / 10**lowest < 10 ** (10 * 7 / 99)
+
+
+def test_one_seed_in_three_does_not_move_the_span() -> None:
+    assert probe_span(ramped(0.01, 0.01, 1e-4)) == probe_span(ramped(0.01, 0.01, 0.01))
+
+
+def test_a_curve_that_ends_early_counts_as_far_as_it_goes() -> None:
+    losses = [1 / (1 + 100 * lr) for lr in LRS[:60]]
+    low, high = probe_span(read_range_test("SGD", [0], LRS, [losses]))
+    assert (low, high) == pytest.approx((LRS[59] / 100, LRS[59] * 2))
+
+
+def test_without_a_curve_the_span_is_the_tests_own_range() -> None:
+    test = read_range_test("SGD", [0, 1], LRS, [[], [1.0]])
+    assert probe_span(test) == (test.low, test.high)
+
+
+def probe(alone: float, fixed: float, each: float) -> LaneProbe:
+    """Steps of lanes that cost a fixed part and a part each, timed for 4, 16 and 32 lanes."""
+    return LaneProbe(alone=alone, stacked={lanes: fixed / lanes + each for lanes in (4, 16, 32)})
+
+
+@pytest.mark.parametrize(
+    ("lanes", "picks", "runs", "afford", "at_once"),
+    [
+        pytest.param(probe(1.0, 1.0, 0.1), 1, 3.0, 20.0, True, id="a cheap lane: all seeds at once"),
+        pytest.param(probe(1.0, 5.0, 0.1), 5, 3.0, 20.0, True, id="picks share the fixed part"),
+        pytest.param(probe(1.0, 0.0, 0.25), 1, 3.0, 12.0, False, id="a dear lane: one seed after another"),
+        pytest.param(probe(1.0, 0.5, 0.2), 1, 3.4, 14.5, True, id="just enough for all at once"),
+        pytest.param(probe(1.0, 2.0, 0.5), 1, 3.0, 10.0, False, id="never less than ten"),
+        pytest.param(LaneProbe(alone=1.0, refused="no"), 1, 12.0, 12.0, False, id="lanes that take turns"),
+        pytest.param(LaneProbe(alone=1.0, stacked={4: 0.1}), 1, 12.0, 12.0, False, id="a single count says nothing"),
+    ],
+)
+def test_what_lanes_cost_says_how_many_a_probe_affords(
+    lanes: LaneProbe, picks: int, runs: float, afford: float, at_once: bool
+) -> None:
+    spend = means(lanes, epochs=20, picks=picks, runs=runs)
+    assert spend.at_once is at_once
+    assert spend.afford == pytest.approx(20 * afford)
+
+
+@given(alone=st.floats(1e-6, 1.0), few=st.floats(1e-6, 1.0), many=st.floats(1e-6, 1.0), runs=st.floats(0.0, 10.0))
+def test_noise_in_what_was_measured_gives_no_nonsense(alone: float, few: float, many: float, runs: float) -> None:
+    spend = means(LaneProbe(alone=alone, stacked={4: few, 32: many}), epochs=20, runs=runs)
+    assert 200 <= spend.afford < math.inf
