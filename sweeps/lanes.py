@@ -42,9 +42,7 @@ def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe |
     fused, compiled, reason = _verdict(asked, count, probe)
     if not fused:
         return LanePlan(count=turns, reason=reason, reach=reach)
-    seconds = _seconds(probe, count, compiled=compiled)
-    gain = 1.0 if seconds is None else probe.alone / seconds
-    return LanePlan(count=count, fused=True, reason=reason, reach=reach, gain=gain, compiled=compiled)
+    return LanePlan(count=count, fused=True, reason=reason, reach=reach, compiled=compiled)
 
 
 def _reach(asked: LanesSpec, workers: int, trials: int) -> int:

@@ -5,16 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
-from sweeps.domains import Choice, Domain, Fixed, Range
-from sweeps.edges import edge
+from sweeps.luck import Candidate, luck
 from sweeps.objective import Objective
+from sweeps.pickevidence import FolkBest, Luck
+from sweeps.picknotes import PRUNED, SOME_SEEDS, bound_notes, luck_notes
 from sweeps.records import Outcome, Pick, TrialResult
 from sweeps.space import SearchSpace
+from sweeps.startingpoints import FOLK_ORIGIN
 
 _CLOSE = 0.05
 """Values within this share of the best count as just as good: the span of their LRs goes into the pick."""
-_SOME_SEEDS = "not trained on every seed: the others were not reached"
-_PRUNED = "pruned, not trained to the end"
 
 
 def picks(results: Sequence[TrialResult], space: SearchSpace, objective: Objective, seeds: Sequence[int]) -> list[Pick]:
@@ -53,7 +53,7 @@ def _pick(
     close = [config for other, config in ranked if abs(other - value) <= _CLOSE * abs(value)]
     lrs = [config[0].proposal.initial_lr for config in close]
     proposal = best[0].proposal
-    notes = [_PRUNED] * (best not in complete) + [_SOME_SEEDS] * (not on_all_seeds)
+    lucky = _luck([config for _, config in ranked if config in complete], best, objective)
     return Pick(
         optimizer=arm[0],
         scheduler=arm[1],
@@ -64,8 +64,39 @@ def _pick(
         tried=len(ended),
         low=min(lrs),
         high=max(lrs),
-        notes=(*notes, *_bound_notes(proposal.initial_lr, space.optimizers[arm[0]]["lr"])),
+        notes=(
+            *[PRUNED] * (best not in complete),
+            *[SOME_SEEDS] * (not on_all_seeds),
+            *bound_notes(proposal.initial_lr, space.optimizers[arm[0]]["lr"]),
+            *luck_notes(lucky),
+        ),
+        luck=lucky,
+        folk_grid=_folk_best(ranked),
     )
+
+
+def _luck(complete: Sequence[list[TrialResult]], best: list[TrialResult], objective: Objective) -> Luck | None:
+    """How lucky the best is among the configurations that were trained to the end; None if it is none of them."""
+    if best not in complete:
+        return None
+    params = best[0].proposal.params
+    candidates = [
+        Candidate(
+            initial_lr=config[0].proposal.initial_lr,
+            values={trial.proposal.seed: trial.value for trial in config if trial.value is not None},
+            alike=config[0].proposal.params == params,
+        )
+        for config in complete
+    ]
+    return luck(candidates, sign=1 if objective.direction == "minimize" else -1)
+
+
+def _folk_best(ranked: Sequence[tuple[float, list[TrialResult]]]) -> FolkBest | None:
+    """The best of the folk grid; None where it was not asked for, or all of it exploded."""
+    for value, config in ranked:
+        if any(trial.proposal.origin == FOLK_ORIGIN for trial in config):
+            return FolkBest(initial_lr=config[0].proposal.initial_lr, value=value)
+    return None
 
 
 def _seeds(config: Sequence[TrialResult]) -> set[int]:
@@ -93,24 +124,3 @@ def _ranked(configs: Sequence[list[TrialResult]], objective: Objective) -> list[
         if all(trial.value is not None and math.isfinite(trial.value) for trial in config)
     ]
     return sorted(valued, key=lambda pair: pair[0], reverse=objective.direction == "maximize")
-
-
-def _bound_notes(lr: float, domain: Domain) -> Iterator[str]:
-    match domain:
-        case Range(low=low, high=high):
-            match edge(lr, low, high):
-                case "upper":
-                    yield (
-                        f"at the upper bound {high:.3g} of what was searched: a higher LR may be better; "
-                        f"search lr: {{low: {low:.3g}, high: {10 * high:.3g}}}"
-                    )
-                case "lower":
-                    yield (
-                        f"at the lower bound {low:.3g} of what was searched: a lower LR may be better; "
-                        f"search lr: {{low: {low / 10:.3g}, high: {high:.3g}}}"
-                    )
-        case Choice(values=values) if len(values) > 1 and lr in (min(values), max(values)):
-            beyond = "above" if lr == max(values) else "below"
-            yield f"at the end of the values that were tried: one beyond may be better; list one {beyond} {lr:.3g}, too"
-        case Choice() | Fixed():
-            return

@@ -20,11 +20,12 @@ from optuna.storages import InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value
+from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
 from sweeps.records import Outcome, Proposal, TrialResult
 from sweeps.space import Point, SearchSpace
 from sweeps.spec import PrunerSpec, SweepSpec
+from sweeps.startingpoints import FOLK_ORIGIN, folk_points
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -71,12 +72,15 @@ class OptunaProposer:
     """A Proposer over an Optuna study that is never stored: the store's history rebuilds it."""
 
     def __init__(self, spec: SweepSpec, space: SearchSpace, starts: Sequence[Point], epochs: int, window: int):
-        self._spec, self._space, self._starts = spec, space, starts
+        self._spec, self._space = spec, space
+        origin = "grid" if spec.sampler.name == "grid" else "start"
+        self._starts = [(point, origin) for point in starts]
+        self._starts += [(point, FOLK_ORIGIN) for point in folk_points(spec, space)]
         self._total = min(spec.trials, len(starts)) if spec.sampler.name == "grid" else spec.trials
         self._window = window
         self._learns = spec.sampler.name in ("tpe", "cma-es") or spec.pruner.name != "none"
         self._storage = _HorizonStorage()
-        with _quiet():
+        with quiet():
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=_STUDY,
@@ -99,10 +103,11 @@ class OptunaProposer:
             return None
         number, repeat = len(self._proposals), len(self._proposals) % len(self._spec.seeds)
         if repeat:
-            return self._ask(_point(self._proposals[-1]), origin="repeat")
+            return self._ask(point_of(self._proposals[-1]), origin="repeat")
         config = number // len(self._spec.seeds)
         if config < len(self._starts):
-            return self._ask(self._starts[config], origin="grid" if self._spec.sampler.name == "grid" else "start")
+            point, origin = self._starts[config]
+            return self._ask(point, origin=origin)
         if self._spec.sampler.name == "tpe" and config % 2:
             return self._ask(self._least_tried(), origin="turn")
         return self._ask(None, origin="sampler")
@@ -116,7 +121,7 @@ class OptunaProposer:
         try:
             # A starting point stands for its pair of optimizer and scheduler: it is judged, for others to be
             # compared with it, but trained to the end on every seed, so that every pair has one value that counts.
-            prune = bool(trial.should_prune()) and self._origin(number) != "start"
+            prune = bool(trial.should_prune()) and self._origin(number) not in ("start", FOLK_ORIGIN)
             self._verdicts[number, epoch] = prune
         finally:
             self._storage.horizon = None
@@ -144,7 +149,7 @@ class OptunaProposer:
         """Makes a proposal again. CMA-ES learns only from what it drew itself, so it must draw it again."""
         redraw = self._spec.sampler.name == "cma-es" and proposal.origin == "sampler"
         try:
-            again = self._ask(None if redraw else _point(proposal), origin=proposal.origin)
+            again = self._ask(None if redraw else point_of(proposal), origin=proposal.origin)
         except ValueError:  # Optuna's, for a value that is not among its choices
             again = None
         if again != proposal:
@@ -158,7 +163,7 @@ class OptunaProposer:
         for number in range(self._applied, len(self._trials)):
             if number in self._results:
                 self._apply(number)
-        with _quiet():
+        with quiet():
             study = optuna.create_study(storage=storage_url, study_name=name, direction=self._spec.objective.direction)
             study.add_trials(self._study.get_trials())
 
@@ -178,12 +183,12 @@ class OptunaProposer:
         while self._learns and self._applied <= number - self._window:
             self._apply(self._applied)
             self._applied += 1
-        with _quiet():
+        with quiet():
             self._study.sampler = self._sampler_of(number)
             if fixed is not None:
                 self._study.enqueue_trial(self._by_dimension(fixed))
             trial = self._study.ask()
-            proposal = self._suggest(trial, number, origin)
+            proposal = self._suggest(trial, number, origin, fixed or {})
         self._trials.append(trial)
         self._proposals.append(proposal)
         return proposal
@@ -191,20 +196,23 @@ class OptunaProposer:
     def _by_dimension(self, point: Point) -> dict[str, Any]:
         """A point as Optuna's parameters: the choice of a scheduler may be a dimension of the optimizer's own."""
         dimension, _ = self._space.scheduler_dimension(str(point["optimizer"]))
-        return {dimension if name == "scheduler" else name: _label(value) for name, value in point.items()}
+        return {dimension if name == "scheduler" else name: category(value) for name, value in point.items()}
 
-    def _suggest(self, trial: optuna.Trial, number: int, origin: str) -> Proposal:
+    def _suggest(self, trial: optuna.Trial, number: int, origin: str, fixed: Point) -> Proposal:
         optimizer = str(_suggest(trial, "optimizer", Choice(values=tuple(self._space.optimizers))))
         scheduler = str(_suggest(trial, *self._space.scheduler_dimension(optimizer)))
-        params = _suggest_all(trial, optimizer, self._space.optimizers[optimizer])
+        repeat = number % len(self._spec.seeds)
+        chosen = (self._origin(number) if repeat else origin) in ("start", FOLK_ORIGIN)
+        given = fixed if chosen else {}
+        params = _suggest_all(trial, optimizer, self._space.optimizers[optimizer], given)
         return Proposal(
             number=number,
             optimizer=optimizer,
             scheduler=scheduler,
             initial_lr=float(params.pop("lr")),  # type: ignore[arg-type]
             optimizer_params=params,
-            scheduler_params=_suggest_all(trial, scheduler, self._space.schedulers[scheduler]),
-            seed=self._spec.seeds[number % len(self._spec.seeds)],
+            scheduler_params=_suggest_all(trial, scheduler, self._space.schedulers[scheduler], given),
+            seed=self._spec.seeds[repeat],
             origin=origin,
         )
 
@@ -213,6 +221,9 @@ class OptunaProposer:
         result = self._results[number]
         trial = self._trials[number]
         match result.outcome:
+            case _ if not contains(self._space.optimizers[result.proposal.optimizer]["lr"], result.proposal.initial_lr):
+                # It was given, and lies outside of what is searched.
+                self._study.tell(trial, state=TrialState.FAIL)
             case Outcome.COMPLETE if result.value is not None:
                 self._study.tell(trial, result.value)
             case Outcome.DIVERGED:
@@ -227,7 +238,8 @@ class OptunaProposer:
                 self._study.tell(trial, state=TrialState.FAIL)
 
 
-def _point(proposal: Proposal) -> Point:
+def point_of(proposal: Proposal) -> Point:
+    """All that a proposal chose, by full name."""
     return {
         "optimizer": proposal.optimizer,
         "scheduler": proposal.scheduler,
@@ -236,8 +248,13 @@ def _point(proposal: Proposal) -> Point:
     }
 
 
-def _suggest_all(trial: optuna.Trial, owner: str, domains: Domains) -> dict[str, Value]:
-    return {name: _suggest(trial, f"{owner}.{name}", domain) for name, domain in domains.items()}
+def _suggest_all(trial: optuna.Trial, owner: str, domains: Domains, given: Point) -> dict[str, Value]:
+    """A value in each domain; what is given beyond the domains stays as it is, and Optuna hears nothing of it."""
+    own = {name.removeprefix(f"{owner}."): value for name, value in given.items() if name.startswith(f"{owner}.")}
+    beyond = {name: value for name, value in own.items() if name not in domains or not contains(domains[name], value)}
+    return {
+        name: _suggest(trial, f"{owner}.{name}", domain) for name, domain in domains.items() if name not in beyond
+    } | beyond
 
 
 def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:
@@ -245,7 +262,7 @@ def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:
         case Fixed(value=value):
             return value
         case Choice(values=values):
-            labels = {_label(value): value for value in values}
+            labels = {category(value): value for value in values}
             return labels[trial.suggest_categorical(name, list(labels))]
         case Range(integer=True):
             return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log)
@@ -253,14 +270,15 @@ def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:
             return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
 
 
-def _label(value: Value) -> Any:
+def category(value: Value) -> Any:
     """Optuna's categories are scalars; pairs and milestones go by their text."""
     return str(value) if isinstance(value, tuple) else value
 
 
-def _distribution(domain: Choice | Range) -> BaseDistribution:
+def distribution(domain: Choice | Range) -> BaseDistribution:
+    """A domain as Optuna says it."""
     if isinstance(domain, Choice):
-        return CategoricalDistribution([_label(value) for value in domain.values])
+        return CategoricalDistribution([category(value) for value in domain.values])
     if domain.integer:
         return IntDistribution(int(domain.low), int(domain.high), log=domain.log)
     return FloatDistribution(domain.low, domain.high, log=domain.log)
@@ -268,7 +286,7 @@ def _distribution(domain: Choice | Range) -> BaseDistribution:
 
 def _samplers(spec: SweepSpec, space: SearchSpace) -> Callable[[int], BaseSampler]:
     """Makes the sampler of one ask from the number asked for."""
-    flat = {name: _distribution(domain) for name, domain in space.flat().items() if not isinstance(domain, Fixed)}
+    flat = {name: distribution(domain) for name, domain in space.flat().items() if not isinstance(domain, Fixed)}
     table: Mapping[str, Callable[[int], BaseSampler]] = {
         # A conditional space needs multivariate and group, or TPE samples every parameter alone.
         "tpe": lambda number: TPESampler(
@@ -315,7 +333,7 @@ def _derive(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
 
 
-class _quiet(warnings.catch_warnings):
+class quiet(warnings.catch_warnings):
     """Keeps Optuna's warnings about its own experimental options from the user, who did not choose them."""
 
     def __enter__(self) -> Any:

@@ -8,6 +8,7 @@ from typing import Literal
 from sweeps.domains import Value
 from sweeps.groups import ParamGroup
 from sweeps.objective import EarlyStopping, Objective
+from sweeps.pickevidence import FolkBest, Luck, Stressed
 
 
 class Outcome(StrEnum):
@@ -257,14 +258,13 @@ class LanePlan:
     `compiled` ones are stacked and go through torch.compile.
 
     `reach` is how many lanes a worker the search reckons with: it follows from the spec alone, so that what is
-    proposed does not depend on what was measured. `gain` is how many of these lanes train in the time of one alone.
+    proposed does not depend on what was measured.
     """
 
     count: int = 1
     fused: bool = False
     reason: str = ""
     reach: int = 1
-    gain: float = 1.0
     compiled: bool = False
 
 
@@ -354,7 +354,9 @@ class Pick:
     """The recommended initial LR of one (optimizer, scheduler), with the trials that speak for it.
 
     `value` is the objective's mean over the seeds of that configuration; `trials` their numbers;
-    `low`..`high` is the span of LRs among COMPLETE trials of the pair within 5 % of the best value.
+    `low`..`high` is the span of LRs among COMPLETE trials of the pair within 5 % of the best value. `luck` says how
+    much of the value may be chance (None: nothing tells); `stability` what multiples of the LR came to, lowest first,
+    where they were trained; `folk_grid` the best of the folk grid, where that was.
     """
 
     optimizer: str
@@ -367,3 +369,6 @@ class Pick:
     low: float
     high: float
     notes: tuple[str, ...] = ()
+    luck: Luck | None = None
+    stability: tuple[Stressed, ...] = ()
+    folk_grid: FolkBest | None = None

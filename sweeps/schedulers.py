@@ -36,6 +36,8 @@ class SchedulerRow:
     from_budget: Mapping[str, Callable[[int], Value]] = field(default_factory=dict)
     from_steps: Mapping[str, Callable[[int], Value]] = field(default_factory=dict)
     from_lr: Mapping[str, Callable[[float], Value]] = field(default_factory=dict)
+    smith: Mapping[str, Value] = field(default_factory=dict)
+    """What the first trial takes unasked where the peak is the maximum of its LR range test, as Smith has it."""
     cycles_momentum: bool = False
     nests: bool = False
     """It has other schedulers inside, whose arguments `sweeps.nesting` tells apart."""
@@ -162,6 +164,8 @@ SCHEDULERS: Mapping[str, SchedulerRow] = {
             },
             from_steps={"total_steps": lambda steps: steps},
             from_lr={"max_lr": lambda lr: lr},
+            # Smith and Topin, arXiv 1708.07120: one cycle begins at a tenth of its peak or less.
+            smith={"div_factor": 10.0},
             cycles_momentum=True,
             care="the trial's initial LR is its peak, max_lr; it lasts as many steps as the trial, unless total_steps "
             "says more; it has a warm-up of its own",

@@ -9,11 +9,8 @@ from sweeps.failures import FailureWatch
 from sweeps.finding import Finding, noticed
 from sweeps.jobs import trial_job
 from sweeps.ports import Proposer, Recorder, Runner
-from sweeps.records import Ended, Event, Job, Lost, Notice, Outcome, Proposal, Report, Started, Stop, TrialResult
+from sweeps.records import Ended, Event, Job, Notice, Outcome, Proposal, Report, Started, Stop, TrialResult
 from sweeps.spec import SweepSpec
-
-_ATTEMPTS = 3
-"""Times that a trial is tried in all when its worker dies under it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,7 +20,6 @@ class _Running:
     proposal: Proposal
     job: Job
     objectives: list[float] = field(default_factory=list)
-    attempts: int = 1
 
 
 class Search:
@@ -124,15 +120,6 @@ class Search:
                 self._take_report(event, trial)
             case Ended():
                 self._take_end(event, trial)
-            case Lost() if self._told is not None:
-                interrupted = self._told is Stop.INTERRUPTED
-                self._take_end(Ended(key=event.key, outcome=Outcome.CANCELLED, interrupted=interrupted), trial)
-            case Lost() if trial.attempts < _ATTEMPTS:
-                trial.attempts += 1
-                self._runner.submit([trial.job])
-            case Lost():
-                error = f"tried {trial.attempts} times; {event.reason}"
-                self._take_end(Ended(key=event.key, outcome=Outcome.FAILED, error=error), trial)
 
     def _record(self, said: Sequence[Event]) -> None:
         """Records all that was reported, before any of it is judged."""

@@ -74,7 +74,7 @@ def search_space(
     An optimizer or a scheduler of which no pair is left is out of it altogether.
     """
     spec = without(spec, left_out)
-    bounds = {test.optimizer: Range(low=test.low, high=test.high, log=True) for test in _of_trials(spec, tests)}
+    bounds = {test.optimizer: Range(low=test.low, high=test.high, log=True) for test in of_trials(spec, tests)}
     return SearchSpace(
         optimizers={
             optimizer.name: {
@@ -90,7 +90,7 @@ def search_space(
     )
 
 
-def _of_trials(spec: SweepSpec, tests: Sequence[RangeTest]) -> Sequence[RangeTest]:
+def of_trials(spec: SweepSpec, tests: Sequence[RangeTest]) -> Sequence[RangeTest]:
     """The range tests that speak of a trial's LR, and not of one group's."""
     return () if spec.range_test is not None and spec.range_test.group else tests
 
@@ -113,39 +113,6 @@ def hyperparameters(optimizer: OptimizerSpec, groups: Sequence[GroupSpec], *, li
         if key == LR_MULTIPLIER or key in row.searchable
     }
     return {**own, **of_groups}
-
-
-def starting_points(spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest]) -> list[Point]:
-    """What is tried first: the user's known-good points, then every arm at its range test's pick.
-
-    Points at pairs that are left out are not among them. Arms fill at most half of the trials, so that the sampler
-    has the rest.
-    """
-    if spec.sampler.name == "grid":
-        return list(space.grid())
-    pairs = tuple(space.arms())
-    given: list[Point] = [
-        {
-            "optimizer": start.optimizer,
-            "scheduler": start.scheduler,
-            f"{start.optimizer}.lr": start.lr,
-            **start.params,
-        }
-        for start in spec.starts
-        if (start.optimizer, start.scheduler) in pairs
-    ]
-    picks = {test.optimizer: test.initial_lr for test in _of_trials(spec, tests) if test.trusted}
-    arms: list[Point] = []
-    for optimizer, scheduler in pairs:
-        point: dict[str, Value] = {"optimizer": optimizer, "scheduler": scheduler}
-        domains = {name: domain for name, domain in space.optimizers[optimizer].items() if name != "lr"}
-        pick = picks.get(optimizer)
-        if pick is not None and contains(space.optimizers[optimizer]["lr"], pick):
-            # The pick holds for the hyperparameters of its range test and for no other.
-            point |= {f"{optimizer}.{name}": value for name, value in representative(domains, optimizer).items()}
-            point[f"{optimizer}.lr"] = pick
-        arms.append(point)
-    return given + arms[: max(0, spec.trials // 2 - len(given))]
 
 
 def representative(space: Domains, name: str) -> dict[str, Value]:

@@ -118,6 +118,10 @@ class StartSpec:
     """By full name: `SGD.momentum`, `SGD.head.lr_multiplier`, `StepLR.gamma`."""
 
 
+Stability = Literal["best", "all", "off"]
+"""Which picks are trained at multiples of their LR after the search, to see how near the edge they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSpec:
     """A whole sweep. `trials` counts configurations, each trained once for every seed; 0: its range tests alone."""
@@ -135,6 +139,9 @@ class SweepSpec:
     early_stopping: EarlyStopping | None = None
     range_test: RangeTestSpec | None = field(default_factory=RangeTestSpec)
     starts: tuple[StartSpec, ...] = ()
+    folk_grid: bool = False
+    """Whether every pair also trains 0.01, 0.001 and 0.0001, to be compared with its pick."""
+    stability: Stability = "best"
     trials: int
     seed: int = 0
     workers: WorkersSpec = field(default_factory=WorkersSpec)

@@ -17,6 +17,7 @@ from sweeps.records import (
     Pick,
     Proposal,
     RangeTest,
+    Rehearsal,
     Report,
     Reported,
     Stop,
@@ -35,6 +36,7 @@ def a_spec(**given: Any) -> SweepSpec:
         "optimizers": (OptimizerSpec(name="SGD"), OptimizerSpec(name="AdamW")),
         "schedulers": (SchedulerSpec(name="none"), SchedulerSpec(name="StepLR")),
         "trials": 20,
+        "stability": "off",
     }
     return SweepSpec(**{**defaults, **given})
 
@@ -111,7 +113,7 @@ class ScriptedRunner:
         self.candidates = list(candidates)
         return self._info
 
-    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+    def measure(self, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
         return self._lanes
 
     def open(self, plan: LanePlan) -> None:

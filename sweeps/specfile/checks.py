@@ -10,6 +10,7 @@ from sweeps.specfile import timing
 from sweeps.specfile.domain import in_words
 from sweeps.specfile.draft import Draft
 from sweeps.specfile.entry import Entry
+from sweeps.startingpoints import FOLK_LRS
 
 
 def _lr_has_a_source(draft: Draft) -> None:
@@ -164,6 +165,22 @@ def _trials_fit(draft: Draft) -> None:
         place.refuse(f"must have room for all {len(draft.starts)} starts, got {draft.trials}")
 
 
+def _folk_grid_fits(draft: Draft) -> None:
+    if not draft.folk_grid:
+        return
+    place = draft.root.at("folk_grid")
+    if draft.samples_by("grid"):
+        place.refuse("the grid sampler tries its own points only: list 0.01, 0.001 and 0.0001 as lr, or drop folk_grid")
+    elif draft.trials is not None and draft.optimizers.whole and draft.schedulers.whole:
+        pairs = draft.optimizers.count * draft.schedulers.count
+        taken, needed = len(FOLK_LRS) * pairs, len(FOLK_LRS) * pairs + pairs + len(draft.starts)
+        if draft.trials < needed:
+            place.refuse(
+                f"takes {taken} trials, {len(FOLK_LRS)} for each optimizer and scheduler, and trials are "
+                f"{draft.trials}: give at least {needed}, or drop folk_grid"
+            )
+
+
 RULES: tuple[Callable[[Draft], None], ...] = (
     _lr_has_a_source,
     _nesterov_has_momentum,
@@ -175,4 +192,5 @@ RULES: tuple[Callable[[Draft], None], ...] = (
     _something_is_run,
     _tested_group_is_there,
     _trials_fit,
+    _folk_grid_fits,
 )

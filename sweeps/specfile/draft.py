@@ -24,6 +24,7 @@ class Draft:
     has_range_test: bool
     workers: WorkersSpec | None
     starts: tuple[StartSpec, ...]
+    folk_grid: bool
     trials: int | None
     grid_size: int | None
     """Points of the grid, where the sampler is one that could be counted."""

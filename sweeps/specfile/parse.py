@@ -13,6 +13,7 @@ from sweeps.spec import (
     RangeTestSpec,
     SamplerSpec,
     SchedulerSpec,
+    Stability,
     SweepSpec,
     TaskSpec,
     WorkersSpec,
@@ -36,10 +37,12 @@ _NEEDED = {
 _KEYS = (
     *("name", "task", "budget", "objective", "seeds", "optimizers", "schedulers", "groups", "sampler"),
     *("pruner", "early_stopping", "trials", "seed", "workers", "lanes", "timeout", "range_test", "starts"),
+    *("folk_grid", "stability"),
 )
 _TRIALS = Param(kind="int", low=0)
 """Without any trial a sweep is its range tests."""
-_NULL_MEANS_NONE = frozenset({"lanes", "pruner", "early_stopping", "range_test"})
+_SWITCH = Param(kind="bool")
+_NULL_MEANS_NONE = frozenset({"lanes", "pruner", "early_stopping", "range_test", "stability"})
 
 T = TypeVar("T")
 Default = TypeVar("Default")
@@ -97,6 +100,8 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
     workers = section("workers", settings.read_workers, WorkersSpec())
     lanes = section("lanes", settings.read_lanes, LanesSpec())
     timeout = section("timeout", read_timeout, None)
+    folk_grid = section("folk_grid", lambda node: node.read(_SWITCH), False)
+    stability: Stability = section("stability", settings.read_stability, "best")
     starts = section("starts", lambda node: read_starts(node, optimizers, schedulers, groups), ())
 
     points = _points(optimizers, schedulers, groups) if sampler is not None and sampler.name == "grid" else None
@@ -111,6 +116,7 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
         has_range_test="range_test" not in given or not is_none(given["range_test"].value),
         workers=workers,
         starts=starts,
+        folk_grid=folk_grid is True,
         trials=trials,
         grid_size=points,
     )
@@ -135,6 +141,8 @@ def _read(root: Node, check: Check) -> SweepSpec | None:
         early_stopping=early_stopping,
         range_test=range_test,
         starts=starts,
+        folk_grid=folk_grid is True,
+        stability=stability,
         trials=trials,
         seed=seed or 0,
         workers=workers,

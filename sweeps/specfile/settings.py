@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from sweeps.objective import EarlyStopping
 from sweeps.param import Param
 from sweeps.records import Budget
-from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
+from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, SamplerSpec, Stability, WorkersSpec
 from sweeps.specfile.node import Node, is_none
 
 SAMPLERS = ("tpe", "quasi-random", "random", "grid", "cma-es")
@@ -108,8 +108,7 @@ WORKERS = Section(
         "precision": Param(kind="text", choices=("float32", "tf32", "bf16")),
     },
 )
-
-
+STABILITY = Param(kind="text", choices=("best", "all", "off"))
 LANES = Section(
     build=LanesSpec,
     params={
@@ -148,6 +147,12 @@ def read_workers(node: Node) -> WorkersSpec | None:
     if workers is not None and workers.gpus > 1 and not workers.gpus.is_integer():
         node.at("gpus").refuse(f"must be a fraction up to 1 or a whole number, got {workers.gpus:g}")
     return workers
+
+
+def read_stability(node: Node) -> Stability:
+    """Which picks are trained at multiples of their LR; `none` is off."""
+    value = "off" if is_none(node.value) else node.read(STABILITY)
+    return "all" if value == "all" else "off" if value == "off" else "best"
 
 
 def read_lanes(node: Node) -> LanesSpec | None:

@@ -38,8 +38,8 @@ class _WithoutAliases(_Loader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Refuses `*name` before anything is built of it."""
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(None, None, "aliases are not taken here; write it out", event.start_mark)
+            place = self.get_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken here; write it out", place)
         return super().compose_node(parent, index)
 
 

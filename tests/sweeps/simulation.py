@@ -13,7 +13,7 @@ from sweeps.pairs import Pair
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
 from sweeps.records import Budget, LanePlan, Outcome, Proposal, TrialResult
-from sweeps.space import search_space, starting_points
+from sweeps.space import search_space
 from sweeps.spec import (
     OptimizerSpec,
     PrunerSpec,
@@ -23,6 +23,7 @@ from sweeps.spec import (
     SweepSpec,
     WorkersSpec,
 )
+from sweeps.startingpoints import starting_points
 from tests.doubles import a_spec
 
 EPOCHS = 6

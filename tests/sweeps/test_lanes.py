@@ -4,14 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.lanes import lane_plan, search_window, wants_probe
-from sweeps.records import LanePlan, LaneProbe
-from sweeps.spec import LanesSpec, SamplerSpec
+from sweeps.lanes import lane_plan, lanes_asked, pays_to_compile, rehearsal, search_window
+from sweeps.records import Budget, Compiling, LanePlan, LaneProbe, Rehearsal
+from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
 from tests.doubles import a_spec
 
 PAYS = LaneProbe(most=64, alone=1.0, stacked={4: 0.9, 16: 0.5, 32: 0.4})
 COSTS = LaneProbe(most=64, alone=1.0, stacked={4: 1.5, 16: 1.2, 32: 1.1})
 TIGHT = LaneProbe(most=5, alone=1.0, stacked={4: 0.5})
+QUICK = LaneProbe(most=64, alone=1.0, stacked={16: 0.95}, compiled=0.6, compile_seconds=20.0)
+SLOW = LaneProbe(most=64, alone=1.0, stacked={16: 0.5}, compiled=0.48, compile_seconds=20.0)
 CANNOT = LaneProbe(refused="the model branches on its data")
 
 
@@ -68,7 +70,59 @@ def test_what_is_measured_does_not_change_what_the_search_knows(asked: LanesSpec
 def test_nothing_is_measured_where_it_can_change_nothing(
     asked: LanesSpec, workers: int, trials: int, wanted: bool
 ) -> None:
-    assert wants_probe(asked, workers=workers, trials=trials) is wanted
+    measured = rehearsal(a_spec(lanes=asked), workers=workers, trials=trials, steps_per_epoch=10)
+    assert (measured is not None) is wanted
+
+
+def test_what_is_measured_is_what_the_sweep_will_do() -> None:
+    spec = a_spec(budget=Budget(epochs=3), pruner=PrunerSpec(name="none"), lanes=LanesSpec(compile="off"))
+    measured = rehearsal(spec, workers=2, trials=64, steps_per_epoch=10)
+    assert measured == Rehearsal(lanes=4, workers=2, steps=32 * 30, compile="off")
+    pruned = rehearsal(a_spec(budget=Budget(epochs=3)), workers=2, trials=64, steps_per_epoch=10)
+    assert pruned == Rehearsal(lanes=4, workers=2, steps=16 * 30)
+
+
+def test_range_tests_alone_have_all_their_lanes_at_once() -> None:
+    spec = a_spec(trials=0, range_test=RangeTestSpec(seeds=3), workers=WorkersSpec(count=2))
+    assert lanes_asked(spec) == LanesSpec(count=-(-3 * len(spec.optimizers) // 2))
+    assert lanes_asked(a_spec(trials=0, lanes=LanesSpec(count=5))) == LanesSpec(count=5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "probe", "fused", "compiled"),
+    [
+        (LanesSpec(), QUICK, True, True),
+        (LanesSpec(), SLOW, True, False),
+        (LanesSpec(), PAYS, True, False),
+        (LanesSpec(), COSTS, False, False),
+        (LanesSpec(compile="on"), PAYS, True, True),
+        (LanesSpec(compile="on"), COSTS, False, False),
+        (LanesSpec(mode="fused"), QUICK, True, True),
+        (LanesSpec(mode="fused"), COSTS, True, False),
+        (LanesSpec(compile="on", mode="looped"), None, False, False),
+    ],
+)
+def test_lanes_are_compiled_if_that_is_quicker(asked: LanesSpec, probe: LaneProbe, fused: bool, compiled: bool) -> None:
+    plan = lane_plan(asked, workers=2, trials=256, probe=probe)
+    assert (plan.fused, plan.compiled) == (fused, compiled)
+
+
+@pytest.mark.parametrize(
+    ("compile", "steps", "alone", "stacked", "pays"),
+    [
+        ("auto", 10**6, 3e-4, 3e-4, True),
+        ("auto", 10**5, 3e-4, 3e-4, False),
+        ("auto", 10**7, 3e-4, 4.6e-4, False),
+        ("auto", 0, 3e-4, 1e-4, False),
+        ("on", 1, 3e-4, 1e-3, True),
+        ("off", 10**9, 3e-4, 1e-4, False),
+    ],
+)
+def test_compiling_pays_if_it_should_save_twice_its_time(
+    compile: Compiling, steps: int, alone: float, stacked: float, pays: bool
+) -> None:
+    wanted = Rehearsal(lanes=32, steps=steps, compile=compile)
+    assert pays_to_compile(wanted, parameters=10, alone=alone, stacked=stacked) is pays
 
 
 def test_the_search_looks_back_far_enough_to_fill_every_lane() -> None:

@@ -17,8 +17,9 @@ from sweeps.lanes import search_window
 from sweeps.pairs import Pair, pairs_of, without
 from sweeps.proposer import OptunaProposer
 from sweeps.records import LanePlan
-from sweeps.space import SearchSpace, search_space, starting_points
+from sweeps.space import SearchSpace, search_space
 from sweeps.spec import OptimizerSpec, SchedulerSpec, StartSpec, SweepSpec
+from sweeps.startingpoints import starting_points
 from tests.doubles import a_range_test
 from tests.sweeps.simulation import EPOCHS, Simulation, a_proposer, resume, simulate, simulated_spec
 

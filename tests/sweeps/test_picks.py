@@ -8,6 +8,7 @@ import pytest
 
 from sweeps.domains import Choice, Domain, Fixed, Range
 from sweeps.objective import Objective
+from sweeps.pickevidence import FolkBest
 from sweeps.picks import picks
 from sweeps.records import Outcome, Pick, TrialResult
 from sweeps.space import SearchSpace
@@ -206,3 +207,105 @@ def test_configurations_differ_by_every_parameter() -> None:
     (pick,) = picked(results, seeds=(0, 1))
     assert pick.value == pytest.approx(0.15)
     assert pick.params == {"SGD.momentum": 0.9}
+
+
+# --- luck
+
+
+def noisy(
+    *values: tuple[float, ...], seeds: tuple[int, ...] = (0, 1), sign: int = 1, number: int = 0
+) -> list[TrialResult]:
+    """A configuration of each row, at LRs that double; one trial a seed."""
+    return [
+        a_result(number + place * len(seeds) + seed, sign * value, initial_lr=0.01 * 2**place, seed=seeds[seed])
+        for place, row in enumerate(values)
+        for seed, value in enumerate(row)
+    ]
+
+
+CLOSE = ((0.30, 0.36), (0.34, 0.33), (0.40, 0.31), (0.90, 0.80))
+CLEAR = ((0.10, 0.11), (0.34, 0.35), (0.40, 0.42), (0.90, 0.91))
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+def test_a_winner_among_equals_says_how_often_it_would_win_again(direction: str, sign: int) -> None:
+    (pick,) = picked(noisy(*CLOSE, sign=sign), seeds=(0, 1), direction=direction)
+    assert pick.luck is not None
+    assert pick.luck.source == "seeds"
+    assert pick.luck.wins < 0.7
+    assert pick.luck.optimism > 0
+    assert [note.partition(":")[0] for note in pick.notes] == [
+        f"would win again in {100 * pick.luck.wins:.0f} % of repeats"
+    ]
+
+
+def test_a_clear_winner_needs_no_note() -> None:
+    (pick,) = picked(noisy(*CLEAR), seeds=(0, 1))
+    assert pick.luck is not None
+    assert pick.luck.wins == 1.0
+    assert pick.notes == ()
+
+
+def test_luck_is_the_same_in_either_direction() -> None:
+    (down,), (up,) = (
+        picked(noisy(*CLOSE, sign=sign), seeds=(0, 1), direction=direction)
+        for sign, direction in ((1, "minimize"), (-1, "maximize"))
+    )
+    assert down.luck == up.luck
+
+
+def test_what_diverged_or_was_pruned_is_no_rival_and_a_pruned_winner_has_no_luck_to_tell() -> None:
+    bad = [
+        a_result(90, 0.2, initial_lr=3.0, seed=0, outcome=Outcome.DIVERGED),
+        a_result(91, 0.2, initial_lr=3.0, seed=1, outcome=Outcome.DIVERGED),
+    ]
+    (pick,), (with_bad,) = (picked(noisy(*CLOSE) + more, seeds=(0, 1)) for more in ([], bad))
+    assert pick.luck == with_bad.luck
+    pruned = [a_result(90 + seed, 0.01, initial_lr=3.0, seed=seed, outcome=Outcome.PRUNED) for seed in (0, 1)]
+    (other,) = picked(noisy(*CLOSE) + pruned, seeds=(0, 1), value="best")
+    assert (other.initial_lr, other.luck) == (3.0, None)
+
+
+def test_with_one_seed_only_configurations_like_the_winner_tell_the_noise() -> None:
+    values = (0.30, 0.34, 0.29, 0.35, 0.31, 0.36, 0.30, 0.38)
+    results = [a_result(n, value, initial_lr=0.01 * 2**n) for n, value in enumerate(values)]
+    (pick,) = picked(results)
+    assert pick.luck is not None
+    assert pick.luck.source == "neighbouring LRs"
+    differ = [
+        a_result(n, value, initial_lr=0.01 * 2**n, optimizer_params={"momentum": 0.1 * n})
+        for n, value in enumerate(values)
+    ]
+    (pick,) = picked(differ)
+    assert pick.luck is None
+
+
+# --- the folk grid
+
+
+def test_the_best_of_the_folk_grid_stands_beside_the_pick() -> None:
+    results = [
+        a_result(0, 0.1, initial_lr=0.1),
+        *(
+            a_result(1 + place, value, initial_lr=lr, origin="folk grid")
+            for place, (lr, value) in enumerate(((0.01, 0.4), (0.001, 0.3), (0.0001, 0.9)))
+        ),
+    ]
+    (pick,) = picked(results)
+    assert (pick.initial_lr, pick.folk_grid) == (0.1, FolkBest(initial_lr=0.001, value=0.3))
+    (pick,) = picked([trial for trial in results if trial.proposal.number])
+    assert (pick.initial_lr, pick.folk_grid) == (0.001, FolkBest(initial_lr=0.001, value=0.3))
+    (pick,) = picked(results[:1])
+    assert pick.folk_grid is None
+
+
+def test_a_folk_lr_counts_with_its_mean_over_the_seeds_though_only_the_first_says_where_it_comes_from() -> None:
+    results = [
+        a_result(0, 0.2, initial_lr=0.01, seed=0, origin="folk grid"),
+        a_result(1, 0.4, initial_lr=0.01, seed=1, origin="repeat"),
+        a_result(2, 0.1, initial_lr=0.1, seed=0),
+        a_result(3, 0.1, initial_lr=0.1, seed=1, origin="repeat"),
+    ]
+    (pick,) = picked(results, seeds=(0, 1))
+    assert pick.folk_grid is not None
+    assert pick.folk_grid.value == pytest.approx(0.3)

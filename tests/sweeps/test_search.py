@@ -13,6 +13,7 @@ from sweeps.failures import SweepFailed
 from sweeps.objective import Objective
 from sweeps.ports import Proposer
 from sweeps.records import Ended, Event, Job, Lost, Outcome, Proposal, Report, Started, Stop, TrialResult
+from sweeps.retrying import Retrying
 from sweeps.search import Search
 from sweeps.spec import PrunerSpec, SweepSpec
 from tests.doubles import Life, MemoryRecorder, ScriptedRunner, a_result, a_spec
@@ -119,7 +120,7 @@ class Sweep:
         self.recorder = recorder or MemoryRecorder()
         self.recorder.log = self.log
         self.spec = spec or a_spec(pruner=PrunerSpec(name="none"))
-        self.search = Search(self.spec, self.runner, self.recorder, proposer, epochs=EPOCHS, checkpoints=None)
+        self.search = Search(self.spec, Retrying(self.runner), self.recorder, proposer, epochs=EPOCHS, checkpoints=None)
 
     def run(self, wanted: Callable[[], Stop | None] = lambda: None) -> Stop | None:
         return self.search.run(wanted, 0.0)

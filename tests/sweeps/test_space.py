@@ -12,8 +12,9 @@ from sweeps.groups import ParamGroup
 from sweeps.jobs import range_test_jobs, range_tested, trial_job
 from sweeps.param import Param
 from sweeps.records import Budget, Proposal, Ramp
-from sweeps.space import SearchSpace, hyperparameters, representative, search_space, starting_points
+from sweeps.space import SearchSpace, hyperparameters, representative, search_space
 from sweeps.spec import GroupSpec, OptimizerSpec, PrunerSpec, RangeTestSpec, SamplerSpec, SchedulerSpec, StartSpec
+from sweeps.startingpoints import starting_points
 from tests.doubles import a_range_test, a_spec
 
 FOLK = Choice(values=(0.01, 0.001, 0.0001))

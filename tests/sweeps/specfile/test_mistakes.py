@@ -373,6 +373,25 @@ BAD = [
         "starts[0].ChainedScheduler.0.gamma",
         "outside schedulers[0].ChainedScheduler.schedulers[0].StepLR.gamma: 0.1, 0.2",
     ),
+    # The folk grid, stability
+    ("folk_grid: 3", "folk_grid", "true or false"),
+    (
+        "{folk_grid: true, trials: 3}",
+        "folk_grid",
+        "takes 3 trials, 3 for each optimizer and scheduler, and trials are 3",
+    ),
+    (
+        "{folk_grid: true, trials: 4, starts: [{optimizer: SGD, lr: 1}]}",
+        "folk_grid",
+        "give at least 5, or drop folk_grid",
+    ),
+    (
+        "{folk_grid: true, sampler: grid, optimizers: [{SGD: {lr: [0.1]}}], trials: null}",
+        "folk_grid",
+        "the grid sampler tries its own points only",
+    ),
+    ("stability: some", "stability", "choose one of: best, all, off"),
+    ("stability: 2", "stability", "got 2"),
     (
         "{trials: 1, starts: [{optimizer: SGD, lr: 1}, {optimizer: SGD, lr: 2}]}",
         "trials",

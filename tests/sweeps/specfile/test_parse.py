@@ -392,3 +392,10 @@ def test_a_grid_without_trials_tries_every_point() -> None:
 def test_grid_size_refuses_what_cannot_be_listed(lr: Range | None) -> None:
     with pytest.raises(ValueError, match=r"a grid needs the LRs of SGD|cannot be listed"):
         grid_size([OptimizerSpec(name="SGD", lr=lr)], [SchedulerSpec(name="none")])
+
+
+@pytest.mark.parametrize(("written", "means"), [("best", "best"), ("all", "all"), ("off", "off"), (None, "off")])
+def test_stability_and_the_folk_grid_reach_the_spec(written: str | None, means: str) -> None:
+    spec = parse_spec(GOOD | {"stability": written, "folk_grid": True, "trials": 9})
+    assert (spec.stability, spec.folk_grid) == (means, True)
+    assert (parse_spec(GOOD).stability, parse_spec(GOOD).folk_grid) == ("best", False)
