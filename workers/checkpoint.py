@@ -14,6 +14,9 @@ def save(path: Path, state: dict[str, Any]) -> None:
     scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         torch.save(state, scratch)
+        # Else a machine that loses power may keep the new name and lose what it stands for.
+        with scratch.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(scratch, path)
     except RuntimeError as error:
         # torch's writer raises RuntimeError, not OSError, when the disk is full.

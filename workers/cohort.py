@@ -9,10 +9,10 @@ from sweeps.records import Ended, Event, Job, Notice, Outcome, Started, Stop
 from workers import checkpoint
 from workers.data import InMemory
 from workers.driver import failed
-from workers.fused.check import check_stacking
 from workers.fused.engine import FusedEngine
 from workers.fused.refusals import is_short_of_memory, why_not
 from workers.fused.slices import can_fuse
+from workers.fused.stacking import Stacking
 from workers.lane import EpochCurve, Lane, PreparedTask
 from workers.member import Member
 
@@ -46,15 +46,15 @@ class Cohort:
     fewer of them where memory was short, else one by one, where the error shows whose it is; a Notice says so.
     """
 
-    def __init__(self, prepared: PreparedTask, *, fused: bool = False, most: int = 1):
+    def __init__(self, prepared: PreparedTask, *, fused: bool = False, most: int = 1, stacking: Stacking | None = None):
         self._prepared, self.fused, self.most = prepared, fused, most
+        self._stacking = stacking or Stacking(prepared)
         self._waiting: list[Job] = []
         self._members: dict[str, Member] = {}
         self._engines: dict[_Stack, FusedEngine] = {}
-        self._checked = False
         self._notices: list[Notice] = []
         self._epochs = 0
-        self._saved = time.monotonic()
+        self._saved, self._unsaved = time.monotonic(), False
 
     def __len__(self) -> int:
         return len(self._members) + len(self._waiting)
@@ -74,6 +74,8 @@ class Cohort:
     def train_epoch(self) -> list[Event]:
         """Trains every lane one epoch: a Report each, or Ended where the user's code failed; Notices as in `admit`."""
         trained = self._stacked() | self._in_turns()
+        if news := self._stacking.news():
+            self._notices.append(Notice(text=f"lanes train without the compiler: {news}"))
         events: list[Event] = []
         for key, member in self._members.items():
             epoch = trained[key]
@@ -101,8 +103,14 @@ class Cohort:
         member.lane.schedule.epoch_done(member.objectives[-1])
         interrupted = stop is Stop.INTERRUPTED
         if save or interrupted:
-            member.save()
+            self._save(member)
         return None if stop is None else Ended(key=key, outcome=STOPPED_AS[stop], interrupted=interrupted)
+
+    def _save(self, member: Member) -> None:
+        if (error := member.save()) is not None and not self._unsaved:
+            self._unsaved = True
+            text = f"no checkpoint can be written ({error}): what is interrupted begins again from its last one"
+            self._notices.append(Notice(text=text))
 
     def _begin_waiting(self, events: list[Event]) -> bool:
         """Begins what waits, as far as there is room; False if there was none."""
@@ -148,10 +156,7 @@ class Cohort:
 
     def _engine(self, stack: _Stack, lane: Lane) -> FusedEngine:
         if stack not in self._engines:
-            if not self._checked:
-                check_stacking(self._prepared, lane.data)
-                self._checked = True
-            self._engines[stack] = FusedEngine(self._prepared, lane.data)
+            self._engines[stack] = FusedEngine(self._stacking, lane.data)
         return self._engines[stack]
 
     def _stacked(self) -> dict[str, _Epoch | Exception]:
@@ -207,6 +212,8 @@ class Cohort:
         if most < self.most:
             self._notices.append(Notice(text=f"memory is short: {most} at once from here on instead of {self.most}"))
             self.most = most
+            # The compiled step would go on with as many rows.
+            self._stacking.compiled = None
 
     def _with_notices(self, events: list[Event]) -> list[Event]:
         notices, self._notices = self._notices, []

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Stop, TaskInfo
+from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Rehearsal, Stop, TaskInfo
+from sweeps.spec import Precision
 from workers.mailbox import Mailbox
 from workers.worker import Worker
 
@@ -19,9 +20,10 @@ class InlineRunner:
         *,
         gpu: bool = False,
         threads: int = 1,
+        precision: Precision = "float32",
         provided: Mapping[str, Any] | None = None,
     ):
-        self._worker = Worker(make_task, gpu=gpu, threads=threads, provided=provided)
+        self._worker = Worker(make_task, gpu=gpu, threads=threads, precision=precision, provided=provided)
         self._mailbox = Mailbox()
         self._lanes = 0
         self._running: set[str] = set()
@@ -30,8 +32,8 @@ class InlineRunner:
     def probe(self, candidates: Sequence[Job] = ()) -> TaskInfo:
         return self._worker.probe(candidates)
 
-    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
-        return self._worker.measure(candidates)
+    def measure(self, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
+        return self._worker.measure(candidates, wanted)
 
     def open(self, plan: LanePlan) -> None:
         self._lanes = plan.count

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,15 +42,20 @@ class Member:
     def file(self) -> Path | None:
         return Path(self.job.checkpoint) if self.job.checkpoint else None
 
-    def save(self) -> None:
-        """Writes its checkpoint, if it has a file for it."""
+    def save(self) -> OSError | None:
+        """Writes its checkpoint, if it has a file for it; says what kept it from doing so.
+
+        A checkpoint only saves time: without it the trial goes on from an older one, or from its start.
+        """
         if self.file is None:
-            return
+            return None
         if self.engine is not None:
             self.engine.settle(self.lane)
-        # A checkpoint only saves time: without it the trial goes on from an older one, or from its start.
-        with suppress(OSError):
+        try:
             checkpoint.save(self.file, {"lane": self.lane.state_dict(), "objectives": self.objectives})
+        except OSError as error:
+            return error
+        return None
 
     def report(self, curve: EpochCurve, evaluated: Mapping[str, float]) -> Report:
         """Its epoch; says in `over` whether that was the last. Raises TaskError if it cannot be judged."""

@@ -12,12 +12,17 @@ from ray import ObjectRef, ObjectRefGenerator
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
-from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Lost, Stop, TaskInfo
+from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Lost, Rehearsal, Stop, TaskInfo
+from sweeps.spec import Precision
 
 _START_TIMEOUT = 120.0
 """Seconds within which a worker must have started and tried its first batch."""
+_COMPILE_TIMEOUT = 300.0
+"""Seconds within which a worker must have measured lanes, compiled ones too."""
 _TRY_TIMEOUT = 10.0
 """Seconds more for each candidate that it tries as well."""
+_ATTEMPTS = 3
+"""Workers that may die while they try the task out, before the task is to blame."""
 
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -36,23 +41,26 @@ class Resources:
     cpus: float
     gpus: float
     threads: int
+    precision: Precision = "float32"
 
 
 class _Actor:
     """A Worker inside a Ray actor: jobs in one thread, the coordinator's word in another."""
 
-    def __init__(self, make_task: Callable[[], Any], provided: Mapping[str, Any], gpu: bool, threads: int):
+    def __init__(
+        self, make_task: Callable[[], Any], provided: Mapping[str, Any], gpu: bool, threads: int, precision: Precision
+    ):
         from workers.mailbox import Mailbox
         from workers.worker import Worker
 
-        self._worker = Worker(make_task, gpu=gpu, threads=threads, provided=provided)
+        self._worker = Worker(make_task, gpu=gpu, threads=threads, precision=precision, provided=provided)
         self._mailbox = Mailbox()
 
     def probe(self, candidates: Sequence[Job]) -> TaskInfo:
         return self._worker.probe(candidates)
 
-    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
-        return self._worker.measure(candidates)
+    def measure(self, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
+        return self._worker.measure(candidates, wanted)
 
     @_method(num_returns="streaming")
     def serve(self, plan: LanePlan) -> Iterator[Sequence[Event]]:
@@ -73,18 +81,20 @@ class _Actor:
 
 @dataclass(slots=True)
 class _Seat:
-    """One actor, what it says, and the jobs that it trains."""
+    """One actor, what it says, and the jobs that it trains; `alone`: one that nothing else may train beside."""
 
     actor: Any
     stream: ObjectRefGenerator | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
+    alone: bool = False
 
 
 class RayPool:
     """A Runner over Ray actors, on a cluster that is joined or on a local one that ends with this process.
 
     `provided` are the classes and functions that the spec names by path; modules that are sent `by_value` need not be
-    there where the workers run.
+    there where the workers run. Of jobs that were lost together one may be to blame: those that are submitted again
+    train alone, so that it takes no other with it.
     """
 
     def __init__(
@@ -97,6 +107,9 @@ class RayPool:
         by_value: Sequence[ModuleType] = (),
     ):
         self._resources, self._plan = resources, LanePlan(count=0)
+        self._suspects: set[str] = set()
+        self._waiting: list[Job] = []
+        self._gone: list[Lost] = []
         _connect(address)
         try:
             _refuse_infeasible(resources)
@@ -113,34 +126,38 @@ class RayPool:
         remote = ray.remote(
             num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, concurrency_groups={"control": 1}
         )(_Actor)
-        return _Seat(
-            actor=remote.remote(self._make_task, self._provided, self._resources.gpus > 0, self._resources.threads)
-        )
+        each = self._resources
+        return _Seat(actor=remote.remote(self._make_task, self._provided, each.gpus > 0, each.threads, each.precision))
 
     def probe(self, candidates: Sequence[Job] = ()) -> TaskInfo:
         # That no worker starts shall not take longer to be seen because there are many candidates.
-        info = self._probe((), _START_TIMEOUT)
-        return self._probe(candidates, _START_TIMEOUT + _TRY_TIMEOUT * len(candidates)) if candidates else info
-
-    def _probe(self, candidates: Sequence[Job], timeout: float) -> TaskInfo:
-        try:
-            info: TaskInfo = ray.get(self._seats[0].actor.probe.remote(list(candidates)), timeout=timeout)
-        except RayTaskError as error:
-            raise _cause(error) from None
-        except GetTimeoutError:
-            raise EnvironmentFailure(
-                f"no worker has tried {'its first batch' if not candidates else 'all candidates'} "
-                f"within {timeout:g} s; the cluster has "
-                f"{_in_words(ray.available_resources())} free of {_in_words(ray.cluster_resources())}"
-            ) from None
-        except RayActorError as error:
-            raise EnvironmentFailure(f"a worker died before its first batch: {error}") from error
+        info: TaskInfo = self._ask("its first batch", _START_TIMEOUT, "probe", ())
+        if candidates:
+            info = self._ask("all candidates", _START_TIMEOUT + _TRY_TIMEOUT * len(candidates), "probe", candidates)
         return info
 
-    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
-        timeout = _START_TIMEOUT + _TRY_TIMEOUT * len(candidates)
-        probe: LaneProbe = ray.get(self._seats[0].actor.measure.remote(list(candidates)), timeout=timeout)
+    def measure(self, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
+        timeout = _START_TIMEOUT + _COMPILE_TIMEOUT + _TRY_TIMEOUT * len(candidates)
+        probe: LaneProbe = self._ask("lanes", timeout, "measure", candidates, wanted)
         return probe
+
+    def _ask(self, what: str, timeout: float, method: str, candidates: Sequence[Job], *args: Any) -> Any:
+        """What the first worker says; another is asked where one dies. Raises TaskError if that always happens."""
+        for _ in range(_ATTEMPTS):
+            actor = self._seats[0].actor
+            try:
+                return ray.get(getattr(actor, method).remote(list(candidates), *args), timeout=timeout)
+            except RayTaskError as error:
+                raise _cause(error) from None
+            except GetTimeoutError:
+                raise EnvironmentFailure(
+                    f"no worker has tried {what} within {timeout:g} s; the cluster has "
+                    f"{_in_words(ray.available_resources())} free of {_in_words(ray.cluster_resources())}"
+                ) from None
+            except RayActorError as error:
+                reason = _first_line(error)
+                self._seats[0] = self._seat()
+        raise TaskError(f"{_ATTEMPTS} workers died one after another while they tried {what}: {reason}")
 
     def open(self, plan: LanePlan) -> None:
         self._plan = plan
@@ -148,18 +165,37 @@ class RayPool:
             seat.stream = seat.actor.serve.remote(plan)
 
     def room(self) -> int:
-        return sum(max(0, self._plan.count - len(seat.jobs)) for seat in self._seats)
+        # While suspects wait for a worker of their own, nobody new comes in their way.
+        if self._waiting:
+            return 0
+        return sum(max(0, self._plan.count - len(seat.jobs)) for seat in self._seats if not seat.alone)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         dealt: dict[int, list[Job]] = {}
         for job in jobs:
-            place = min(range(len(self._seats)), key=lambda each: len(self._seats[each].jobs))
+            if job.key in self._suspects:
+                self._waiting.append(job)
+                continue
+            open_to_all = [place for place, seat in enumerate(self._seats) if not seat.alone]
+            place = min(open_to_all, key=lambda each: len(self._seats[each].jobs))
             self._seats[place].jobs[job.key] = job
             dealt.setdefault(place, []).append(job)
         for place, own in dealt.items():
             self._seats[place].actor.submit.remote(own)
+        self._seat_suspects()
+
+    def _seat_suspects(self) -> None:
+        for seat in self._seats:
+            if not seat.jobs:
+                seat.alone = bool(self._waiting)
+                if self._waiting:
+                    job = self._waiting.pop(0)
+                    seat.jobs[job.key] = job
+                    seat.actor.submit.remote([job])
 
     def events(self, timeout: float) -> Iterable[Event]:
+        gone, self._gone = self._gone, []
+        yield from gone
         # Those with jobs only: an idle worker says nothing, and nobody waits for its death.
         streams = [seat.stream for seat in self._seats if seat.jobs]
         if not streams:
@@ -170,23 +206,29 @@ class RayPool:
         for seat in list(self._seats):
             if seat.stream in ready:
                 yield from self._said(seat)
+        self._seat_suspects()
 
-    def _said(self, seat: _Seat) -> Iterator[Event]:
+    def _said(self, seat: _Seat) -> Sequence[Event]:
         assert seat.stream is not None
         try:
             said: Sequence[Event] = ray.get(next(seat.stream))
-        except RayActorError as error:
-            reason = f"its worker died: {str(error).splitlines()[0]}"
-            said = [Lost(key=key, reason=reason) for key in seat.jobs]
-            self._replace(seat)
         except RayTaskError as error:
             raise _cause(error) from error
+        except RayError as error:
+            # Its worker has died, or its node, with what it had said last.
+            said = [Lost(key=key, reason=f"its worker died: {_first_line(error)}") for key in seat.jobs]
+            if len(said) > 1:
+                self._suspects |= set(seat.jobs)
+            self._replace(seat)
         for event in said:
             if isinstance(event, Ended | Lost):
                 del seat.jobs[event.key]
-        yield from said
+            if isinstance(event, Ended):
+                self._suspects.discard(event.key)
+        return said
 
     def _replace(self, seat: _Seat) -> None:
+        ray.kill(seat.actor)
         fresh = self._seat()
         fresh.stream = fresh.actor.serve.remote(self._plan)
         self._seats[self._seats.index(seat)] = fresh
@@ -198,6 +240,8 @@ class RayPool:
     def stop(self, key: str, reason: Stop) -> None:
         for seat in self._training(key):
             seat.actor.stop.remote(key, reason)
+        self._gone += [Lost(key=key, reason="it was stopped") for job in self._waiting if job.key == key]
+        self._waiting = [job for job in self._waiting if job.key != key]
 
     def _training(self, key: str) -> list[_Seat]:
         return [seat for seat in self._seats if key in seat.jobs]
@@ -257,6 +301,11 @@ def _in_words(resources: dict[str, float]) -> str:
     return f"{resources.get('CPU', 0.0):g} CPU and {resources.get('GPU', 0.0):g} GPU"
 
 
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def _cause(error: RayTaskError) -> Exception:
     """The error that was raised on the worker: the task's own, or a bug of ours."""
     return error.cause if isinstance(error.cause, TaskError | UserError) else error
@@ -264,8 +313,14 @@ def _cause(error: RayTaskError) -> Exception:
 
 def cluster_in_words(address: str | None = None) -> str:
     """What a cluster has; starts a local one for the question. Raises EnvironmentFailure if none can be joined."""
+    return _in_words(cluster_resources(address))
+
+
+def cluster_resources(address: str | None = None) -> dict[str, float]:
+    """What `cluster_in_words` says, by Ray's names."""
     _connect(address)
     try:
-        return _in_words(ray.cluster_resources())
+        has: dict[str, float] = ray.cluster_resources()
+        return has
     finally:
         ray.shutdown()

@@ -8,14 +8,17 @@ from typing import Any
 import torch
 
 from sweeps.errors import TaskError, UserError
-from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Report, Stop, TaskInfo
+from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Rehearsal, Report, Stop, TaskInfo
+from sweeps.spec import Precision
 from workers.classes import provide
 from workers.cohort import Cohort
 from workers.driver import drive
 from workers.fused.measure import measure_lanes
+from workers.fused.stacking import Stacking
 from workers.lane import PreparedTask
 from workers.mailbox import Mailbox
 from workers.memory import keep_freed_memory
+from workers.precision import set_precision
 from workers.probe import probe
 from workers.quickoptim import keep_compiler_out
 from workers.task import Task
@@ -30,14 +33,21 @@ class Worker:
     """
 
     def __init__(
-        self, make_task: Callable[[], Any], *, gpu: bool, threads: int, provided: Mapping[str, Any] | None = None
+        self,
+        make_task: Callable[[], Any],
+        *,
+        gpu: bool,
+        threads: int,
+        precision: Precision = "float32",
+        provided: Mapping[str, Any] | None = None,
     ):
         keep_compiler_out()
         keep_freed_memory()
         torch.set_num_threads(threads)
         # Denormal numbers slow diverging and dying lanes down several times over.
         torch.set_flush_denormal(True)
-        self._make_task = make_task
+        set_precision(precision)
+        self._make_task, self._precision = make_task, precision
         self._provided = dict(provided or {})
         self._device = torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
 
@@ -48,7 +58,11 @@ class Worker:
     @cached_property
     def _prepared(self) -> PreparedTask:
         task: Task = self._task
-        return PreparedTask.of(task, self._device)
+        return PreparedTask.of(task, self._device, self._precision)
+
+    @cached_property
+    def _stacking(self) -> Stacking:
+        return Stacking(self._prepared)
 
     @property
     def _is_function(self) -> bool:
@@ -69,12 +83,12 @@ class Worker:
         except Exception as error:
             raise TaskError(f"the task failed on its first batch: {error!r}", user_traceback(error)) from error
 
-    def measure(self, candidates: Sequence[Job]) -> LaneProbe:
+    def measure(self, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
         """Tries lanes of these candidates, which can all train the task, stacked and alone."""
         provide(self._provided)
         if self._is_function:
             return LaneProbe(refused="a training loop of your own trains one trial at a time")
-        return measure_lanes(self._prepared, candidates)
+        return measure_lanes(self._stacking, candidates, wanted)
 
     def serve(self, mailbox: Mailbox, plan: LanePlan) -> Iterator[list[Event]]:
         """Trains the jobs that come into the mailbox, one after another or as lanes; yields what has happened.
@@ -92,7 +106,8 @@ class Worker:
                 mailbox.forget(job.key)
 
     def _train(self, mailbox: Mailbox, plan: LanePlan) -> Iterator[list[Event]]:
-        cohort = Cohort(self._prepared, fused=plan.fused, most=plan.count)
+        self._stacking.compile(plan.count if plan.compiled else None)
+        cohort = Cohort(self._prepared, fused=plan.fused, most=plan.count, stacking=self._stacking)
         jobs: dict[str, Job] = {}
         while True:
             new = mailbox.take(wait=not len(cohort))

@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sweeps.spec import Precision
 from workers.data import Batches
+from workers.fused.alike import alike
 from workers.fused.batches import Place, spread
 from workers.fused.draws import LaneDraws
-from workers.fused.model import CannotFuse, StackedModel
+from workers.fused.model import StackedModel
 from workers.fused.streams import RandomStreams
+from workers.fused.template import CannotFuse, Template
 from workers.lane import PreparedTask
 from workers.seeding import seed_epoch, seed_model
 
 _BATCHES = 2
 _PLACES: tuple[Place, ...] = ((0, 0), (1, 0))
-_TOLERANCE = 1e-2
-"""The relative difference that is still noise, for sums in low precision."""
-_TOLERANCE_DOUBLE = 1e-6
 
 _Numbers = Iterator[tuple[str, Tensor]]
 """What is compared, by what it is called, for one model or stacked, [K, ...]."""
@@ -33,13 +33,13 @@ def check_stacking(prepared: PreparedTask, data: Batches) -> None:
     Raises CannotFuse if they differ, or what torch and the user's code raise.
     """
     batches = list(islice(data.shuffled(0, 0), _BATCHES))
-    stacked = StackedModel(prepared, batches[0])
+    stacked = StackedModel(Template(prepared, batches[0]))
     validation = None if prepared.val is None else next(prepared.val.in_order())
     alone = [dict(_alone(prepared, stacked, _model(prepared, place), place, batches, validation)) for place in _PLACES]
     stacked.adopt([_model(prepared, place) for place in _PLACES])
     for name, values in _stacked(prepared, stacked, batches, validation):
         for value, own in zip(values, (each[name] for each in alone), strict=True):
-            _compare(name, value, own)
+            _compare(name, value, own, prepared.precision)
 
 
 def _model(prepared: PreparedTask, place: Place) -> nn.Module:
@@ -54,7 +54,7 @@ def _alone(
     model.train(_is_training(stacked, prepared))
     for number, batch in enumerate(batches, start=1):
         model.zero_grad(set_to_none=True)
-        loss = prepared.task.loss(model, batch)
+        loss = prepared.loss(model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         yield f"the loss of batch {number}", loss.detach()
         grads = [torch.zeros_like(each) if each.grad is None else each.grad for each in stacked.layout.trained(model)]
@@ -82,12 +82,11 @@ def _is_training(stacked: StackedModel, prepared: PreparedTask) -> bool:
     return prepared.device.type == "cpu" or not stacked.draws
 
 
-def _compare(name: str, stacked: Tensor, alone: Tensor) -> None:
-    tolerance = _TOLERANCE_DOUBLE if alone.dtype == torch.float64 else _TOLERANCE
-    a, b = (each.detach().double().nan_to_num(posinf=0.0, neginf=0.0) for each in (stacked, alone))
-    if float((a - b).norm()) > tolerance * (float(b.norm()) + _TOLERANCE_DOUBLE):
+def _compare(name: str, stacked: Tensor, alone: Tensor, precision: Precision) -> None:
+    if not alike(stacked, alone, precision):
+        a, b = (float(each.detach().double().norm()) for each in (stacked, alone))
         raise CannotFuse(
-            f"{name} would be {float(a.norm()):.6g} when lanes are stacked, and is {float(b.norm()):.6g} alone; the "
+            f"{name} would be {a:.6g} when lanes are stacked, and is {b:.6g} alone; the "
             "model may keep something that is neither parameter nor buffer, or assign a buffer anew instead of writing "
             "into it"
         )

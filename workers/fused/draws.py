@@ -1,6 +1,7 @@
 """Random numbers in stacked lanes: each row draws what its lane would draw alone, whatever its company."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -8,9 +9,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from workers.fused.batches import Place
-from workers.fused.model import CannotFuse
 from workers.fused.streams import RandomStreams
-from workers.seeding import seed_epoch
+from workers.fused.template import CannotFuse
+from workers.seeding import seed_epoch, undisturbed
 
 _aten = torch.ops.aten
 _BY_SHAPE = frozenset(
@@ -49,6 +50,14 @@ class LaneDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def keep(self, rows: Sequence[int]) -> None:
         """Goes on for these rows only."""
         self._places = [self._places[row] for row in rows]
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Puts the streams of all rows, and the global ones, back to where they stood."""
+        states = dict(self._states)
+        with undisturbed():
+            yield
+        self._states = states
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.Tag.nondeterministic_seeded not in func.tags:

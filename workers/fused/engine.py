@@ -1,8 +1,9 @@
 """The fused engine: forward and backward once for all lanes, then each slice's step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from itertools import islice
+from functools import partial
+from itertools import cycle, islice
 
 import torch
 from torch import Tensor
@@ -10,10 +11,10 @@ from torch import Tensor
 from workers.data import Batches, InMemory
 from workers.fused.batches import LaneBatches, spread
 from workers.fused.draws import LaneDraws
-from workers.fused.model import StackedModel
-from workers.fused.slices import Slice, SliceKey, StackedSlice, StockSlice, slice_key
+from workers.fused.slices import Slice, SliceKey, StackedSlice, slice_of
+from workers.fused.stacking import Stacking
 from workers.fused.streams import RandomStreams
-from workers.lane import LOOK_EVERY, EpochCurve, Lane, PreparedTask
+from workers.lane import LOOK_EVERY, EpochCurve, Lane
 from workers.structures import example_count
 from workers.task import Batch
 
@@ -25,9 +26,9 @@ class FusedEngine:
     epoch, or whose loss turns non-finite, leave by themselves. Raises CannotFuse for a model that cannot be stacked.
     """
 
-    def __init__(self, prepared: PreparedTask, data: Batches):
-        self._prepared, self._data = prepared, data
-        self._model = StackedModel(prepared, next(data.shuffled(0, 0)))
+    def __init__(self, stacking: Stacking, data: Batches):
+        self._prepared, self._data = stacking.prepared, data
+        self._model = stacking.model(data)
         self._draws: LaneDraws | None = None
         self._slices: list[Slice] = []
         self._stacked: dict[SliceKey, StackedSlice] = {}
@@ -41,11 +42,11 @@ class FusedEngine:
         """Takes lanes in."""
         arrived: dict[SliceKey, list[StackedSlice]] = {}
         for lane in lanes:
-            key = slice_key(lane)
-            if key is None:
-                self._slices.append(StockSlice(lane, self._model.layout))
+            key, own = slice_of(lane, self._model.layout)
+            if isinstance(own, StackedSlice):
+                arrived.setdefault(key, []).append(own)
             else:
-                arrived.setdefault(key, []).append(StackedSlice(lane, self._model.layout))
+                self._slices.append(own)
         for key, (first, *others) in arrived.items():
             if key in self._stacked:
                 self._stacked[key].append(first, *others)
@@ -87,11 +88,14 @@ class FusedEngine:
         left = self._data.per_epoch
         curves: list[tuple[Lane, EpochCurve | Exception]] = []
         while left and (lanes := self.lanes):
-            steps = min(LOOK_EVERY, left, *(lane.total_steps - lane.step for lane in lanes))
+            steps = min(LOOK_EVERY, left, *(lane.until_look for lane in lanes))
             losses, examples = self._train_chunk(batches, steps)
             left -= steps
             for lane, own in zip(lanes, losses, strict=True):
                 lane.take(own, examples)
+            if looking := [lane for lane in lanes if lane.wants_look]:
+                with draws.undisturbed():
+                    self._look(looking)
             errors = {each.lanes[0]: each.error for each in self._slices if each.error is not None}
             gone = [lane for lane in lanes if lane in errors or not lane.finite or (left and lane.done)]
             if gone:
@@ -101,6 +105,14 @@ class FusedEngine:
                 draws.keep(rows)
                 curves += [(lane, errors.get(lane) or lane.end_epoch()) for lane in gone]
         return curves + [(lane, lane.end_epoch()) for lane in self.lanes]
+
+    def _look(self, lanes: Sequence[Lane]) -> None:
+        """Validates lanes amid an epoch."""
+        for lane in lanes:
+            lane.begin_look()
+        seen = {stride: dict(self.evaluate(stride)) for stride in {lane.looks.stride for lane in lanes}}
+        for lane in lanes:
+            lane.end_look(seen[lane.looks.stride][lane])
 
     def _train_chunk(self, batches: LaneBatches, steps: int) -> tuple[list[list[float]], list[int]]:
         """Makes steps and looks at the losses once: [K][steps], and examples [steps]."""
@@ -117,17 +129,17 @@ class FusedEngine:
     def _step(self, batch: Batch) -> Tensor:
         """One prepared step on a batch [K, B, ...]: the losses before it, [K]."""
         with self._draws or nullcontext():
-            losses = self._model.losses(batch)
-        flat, grad, start = self._model.flat, self._model.gradient(losses), 0
+            losses, grad = self._model.step(batch)
+        flat, start = self._model.flat, 0
         for each in self._slices:
             rows = slice(start, start + len(each.lanes))
             each.step(flat[rows], grad[rows])
             start = rows.stop
         flat[start:] = flat[: len(flat) - start]
-        return losses.detach()
+        return losses
 
     def rehearsal(self) -> Callable[[], object]:
-        """A step that may be made over and over, to be timed; the lanes are of no use afterwards."""
+        """A step that may be made over and over, to be timed, data and all; the lanes are of no use afterwards."""
         lanes = self.lanes
         for lane in lanes:
             lane.begin_epoch()
@@ -135,28 +147,34 @@ class FusedEngine:
         # Data that cannot be indexed are read by lanes at one place alone.
         places = places if isinstance(self._data, InMemory) else places[:1] * len(places)
         self._draws = LaneDraws(RandomStreams(self._prepared.device), places) if self._model.draws else None
-        batch, _ = next(LaneBatches(self._data, places, self._prepared.device))
+        chunk = min(LOOK_EVERY, *(lane.total_steps for lane in lanes))
 
-        def step() -> Tensor:
-            for each in self._slices:
-                each.prepare(1)
-            return self._step(batch)
+        def losses() -> Iterator[Tensor]:
+            done = 0
+            while True:
+                for batch, _ in LaneBatches(self._data, places, self._prepared.device):
+                    for each in self._slices if done % chunk == 0 else ():
+                        each.prepare(chunk)
+                    done += 1
+                    yield self._step(batch)
 
-        return step
+        return partial(next, losses())
 
-    @staticmethod
-    def _rows(lanes: list[Lane]) -> list[Lane]:
-        """The lane of each row: a lonely one has a double."""
-        return lanes * 2 if len(lanes) == 1 else lanes
+    def _rows(self, lanes: list[Lane]) -> list[Lane]:
+        """The lane of each row: a lonely one has a double, and a compiled step may have many."""
+        return list(islice(cycle(lanes), len(self._model.flat)))
 
-    def evaluate(self) -> list[tuple[Lane, dict[str, float]]]:
-        """The validation metrics of every lane, each the mean over all examples; empty without validation data."""
+    def evaluate(self, stride: int = 1) -> list[tuple[Lane, dict[str, float]]]:
+        """The validation metrics of every lane, each the mean over all examples; empty without validation data.
+
+        Only every `stride`-th batch is looked at.
+        """
         lanes = self.lanes
         if self._prepared.val is None or not lanes:
             return [(lane, {}) for lane in lanes]
         sums: dict[str, Tensor] = {}
         count = 0
-        for batch in self._prepared.val.in_order():
+        for batch in islice(self._prepared.val.in_order(), 0, None, stride):
             weight = example_count(batch)
             count += weight
             with self._draws or nullcontext():

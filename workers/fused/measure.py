@@ -1,114 +1,131 @@
-"""How many lanes a worker may train at once, and how fast: memory and a few steps of the real task tell."""
+"""How fast lanes train the task: a few steps of it, alone and stacked in turn, and compiled where that may pay."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 
-from sweeps.records import Job, LaneProbe
-from workers.fused.check import check_stacking
+from sweeps.lanes import pays_to_compile
+from sweeps.records import Job, LaneProbe, Rehearsal
 from workers.fused.engine import FusedEngine
+from workers.fused.fitting import fitting
 from workers.fused.refusals import why_not
 from workers.fused.slices import can_fuse
+from workers.fused.stacking import Stacking
 from workers.lane import Lane, PreparedTask
 
-_SHARE = 0.4
-"""Of the memory that is free, what lanes may take: the estimate knows nothing of fragments and of other programs."""
-_SIZES = (4, 16, 32)
-"""Numbers of lanes that are timed."""
-_STEPS = 5
-"""Steps that are timed, after one that is not."""
-_COPIES = 7
-"""Tensors as large as its parameters that a lane may need: model, stack, gradient and its parts, optimizer state."""
-_LIMIT = 256
-"""More lanes than this gain nothing anywhere."""
+_SECONDS, _SHARE = 0.3, 0.02
+"""What timing may take: so long, and this share of the work to come."""
+_ROUNDS = range(3, 41)
+"""How often everything is timed, after once that is not."""
+_IN_A_ROW = 3
+"""Steps of one lane that are timed at a time, after one that is not: in turns a lane makes many, its data at hand."""
+_OPTIMIZERS = 6
+"""How many of them are timed alone."""
+_FEWEST = 4
+"""Fewer lanes than this are not timed where more are planned."""
+
+_Step = Callable[[], object]
 
 
-def measure_lanes(prepared: PreparedTask, candidates: Sequence[Job], workers: int = 1) -> LaneProbe:
-    """Tries lanes on the task: seconds that a step of one lane takes, alone and stacked, and how many memory holds.
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """A clock for this device: where one thread does all the work its own, which other programs do not disturb."""
+    return time.thread_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
 
-    `workers` share the memory.
+
+def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
+    """Tries lanes on the task: how many memory holds, and seconds that a step of one lane takes, alone and stacked.
+
+    As many are timed as are wanted and fit, or as many as can be timed in the time that measuring may take. A compiled
+    step stays in `stacking`.
     """
     jobs = [job for job in candidates if can_fuse(job.optimizer)]
     if not jobs:
         return LaneProbe(refused="none of the optimizers takes gradients that are computed for many lanes at once")
+    device = stacking.prepared.device
+    stacked = partial(_stacked, stacking, jobs)
     try:
-        check_stacking(prepared, prepared.train)
-        most = _fitting(prepared, jobs, workers)
-        alone = median(_seconds(prepared.device, _alone(prepared, job)) for job in jobs[:3])
-        stacked = {
-            lanes: _seconds(prepared.device, _stacked(prepared, jobs, lanes)) / lanes
-            for lanes in _SIZES
-            if lanes <= max(most, 2)
-        }
+        most = fitting(stacking.prepared, stacked, wanted.workers)
+        single = [_alone(stacking.prepared, job) for job in _one_of_each_optimizer(jobs)]
+        # Twice, since the first step makes the optimizer's state.
+        _, step = (fmean([_timed(device, each, _IN_A_ROW) for each in single]) for _ in range(2))
+        limit = min(_SECONDS, _SHARE * step * wanted.steps) if wanted.steps else _SECONDS
+        fits = min(wanted.lanes, most)
+        lanes = max(2, min(fits, max(_FEWEST, int(limit / (_ROUNDS[0] * step)))))
+        *alone, eager = _medians(device, {**dict.fromkeys(single, _IN_A_ROW), stacked(lanes): 1}, limit)
     except Exception as error:
         return LaneProbe(refused=why_not(error))
-    return LaneProbe(most=most, alone=alone, stacked=stacked)
+    probe = LaneProbe(most=most, alone=fmean(alone), stacked={lanes: eager / lanes})
+    return _compiled(stacking, jobs, wanted, probe, fits) if fits > 1 else probe
 
 
-def _alone(prepared: PreparedTask, job: Job) -> Callable[[], object]:
+def _compiled(stacking: Stacking, jobs: Sequence[Job], wanted: Rehearsal, probe: LaneProbe, lanes: int) -> LaneProbe:
+    """The same with the compiled step of so many lanes, if that may pay or is asked for."""
+    [eager] = probe.stacked.values()
+    parameters = len(stacking.model(stacking.prepared.train).layout.names)
+    if not pays_to_compile(wanted, parameters=parameters, alone=probe.alone, stacked=eager):
+        return probe
+    stacking.compile(lanes)
+    compiled = stacking.compiled
+    assert compiled is not None
+    try:
+        step = _stacked(stacking, jobs, lanes)
+        step()
+        [seconds] = _medians(stacking.prepared.device, {step: 1}, _SECONDS)
+    except Exception as error:
+        compiled.refused = why_not(error)
+    if compiled.refused is not None:
+        return replace(probe, uncompiled=compiled.refused)
+    return replace(probe, compiled=seconds / lanes, compile_seconds=compiled.seconds)
+
+
+def _one_of_each_optimizer(jobs: Sequence[Job]) -> list[Job]:
+    return list({job.optimizer: job for job in reversed(jobs)}.values())[-_OPTIMIZERS:]
+
+
+def _alone(prepared: PreparedTask, job: Job) -> _Step:
     lane = Lane(prepared, job)
     lane.begin_epoch()
-    [batch] = islice(lane.data.shuffled(0, 0), 1)
-    return lambda: lane.train_step(batch)
+
+    def losses() -> Iterator[Tensor]:
+        while True:
+            for batch in lane.data.shuffled(0, 0):
+                lane.schedule.set(epoch=0, step=0)
+                yield lane.train_step(batch)
+
+    return partial(next, losses())
 
 
-def _stacked(prepared: PreparedTask, jobs: Sequence[Job], lanes: int) -> Callable[[], object]:
+def _stacked(stacking: Stacking, jobs: Sequence[Job], lanes: int) -> _Step:
     """A step of so many lanes: places of their own in data that can be indexed, as lanes have that join one by one."""
     own = [replace(job, key=str(number), seed=number) for number, job in enumerate(islice(cycle(jobs), lanes))]
-    engine = FusedEngine(prepared, prepared.train)
-    engine.join([Lane(prepared, job) for job in own])
+    engine = FusedEngine(stacking, stacking.prepared.train)
+    engine.join([Lane(stacking.prepared, job) for job in own])
     return engine.rehearsal()
 
 
-def _seconds(device: torch.device, step: Callable[[], object]) -> float:
-    """The median time of a step."""
-    times = []
-    for _ in range(_STEPS + 1):
-        began = time.perf_counter()
+def _medians(device: torch.device, steps: dict[_Step, int], limit: float) -> list[float]:
+    """The median seconds of each kind of step; in turns, so that a busy moment hits all, so many of it in a row."""
+    times: list[list[float]] = []
+    began = time.perf_counter()
+    while len(times) <= _ROUNDS[0] or (len(times) <= _ROUNDS[-1] and time.perf_counter() - began < limit):
+        times.append([_timed(device, step, count) for step, count in steps.items()])
+    return [median(each) for each in zip(*times[1:], strict=True)]
+
+
+def _timed(device: torch.device, step: _Step, count: int) -> float:
+    """Seconds of one step, the mean of so many."""
+    clock = clock_of(device)
+    if count > 1:
         step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - began)
-    return median(times[1:])
-
-
-def _fitting(prepared: PreparedTask, jobs: Sequence[Job], workers: int) -> int:
-    """How many lanes fit into a safe share of the memory: what two and four of them keep, extrapolated."""
-    two, four = (_kept(prepared, jobs, lanes) for lanes in (2, 4))
-    each = max(1, (four - two) // 2)
-    return max(1, min(_LIMIT, int(_free_bytes(prepared.device) * _SHARE / workers / each)))
-
-
-def _kept(prepared: PreparedTask, jobs: Sequence[Job], lanes: int) -> int:
-    """Bytes of parameters, of optimizer state, and of what a step's forward pass keeps for its backward pass."""
-    kept: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    step = _stacked(prepared, jobs, lanes)
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
+    began = clock()
+    for _ in range(count):
         step()
-    parameters = sum(each.nbytes for each in prepared.task.model().parameters())
-    return sum(kept.values()) + _COPIES * lanes * parameters
-
-
-def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        torch.cuda.synchronize(device)
+    return (clock() - began) / count

@@ -10,16 +10,15 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 
-def _embedding(indices: Tensor, weight: Tensor, **options: Any) -> Tensor:
+def _embedding(indices: Tensor, weight: Tensor, padding_idx: int | None = None, *options: Any, **more: Any) -> Tensor:
     """No gradient reaches the padding row: under vmap torch spares that of the first lane alone, without a word."""
-    row = options.pop("padding_idx")
-    found = F.embedding(indices, weight, **options)
-    if row is None:
+    found = F.embedding(indices, weight, None, *options, **more)
+    if padding_idx is None:
         return found
-    return torch.where((indices == row % weight.shape[0]).unsqueeze(-1), found.detach(), found)
+    return torch.where((indices == padding_idx % weight.shape[0]).unsqueeze(-1), found.detach(), found)
 
 
-def _dropout(values: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+def _dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Draws in the order in which the values lie in memory, which vmap forgets; a GPU has its own way."""
     if values.is_cuda or not training or not 0 < p < 1:
         return F.dropout(values, p, training, inplace)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
-from workers.fused.model import CannotFuse
+from workers.fused.template import CannotFuse
 
 _REASONS: Mapping[str, str] = {
     r"aten::(lstm|gru|rnn)_?\w*\.": "torch has no stacked form of its recurrent layers (LSTM, GRU, RNN)",
@@ -31,8 +31,17 @@ def why_not(error: Exception) -> str:
     for pattern, reason in _REASONS.items():
         if found := re.search(pattern, str(error)):
             return reason.format(*found.groups())
-    first_line = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}"
+    return first_line(error)
+
+
+def first_line(error: Exception) -> str:
+    """What an error is called, and the first line of what it says.
+
+    >>> first_line(ValueError("no such thing\\nat all"))
+    'ValueError: no such thing'
+    """
+    line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}"
 
 
 def is_short_of_memory(error: Exception) -> bool:

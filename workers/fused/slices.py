@@ -7,8 +7,8 @@ import numpy as np
 from torch import Tensor
 
 from sweeps.optimizers import OPTIMIZERS
-from workers.fused.model import Layout
 from workers.fused.refusals import is_short_of_memory
+from workers.fused.template import Layout
 from workers.lane import Lane
 from workers.stacked.optimizer import StackedOptimizer
 from workers.stacked.rule import Flags, flags_of
@@ -116,11 +116,17 @@ class StockSlice:
         """Nothing: the lane's own optimizer is what steps."""
 
 
-def slice_key(lane: Lane) -> SliceKey | None:
-    """What lanes step together with this one; None if it steps alone, by its stock optimizer."""
-    if lane.job.optimizer not in RULES or len(lane.initial_lrs) > 1:
-        return None
-    return lane.job.optimizer, flags_of(_group(lane), cycled=_is_cycled(lane))
+def slice_of(lane: Lane, layout: Layout) -> tuple[SliceKey, StackedSlice | StockSlice]:
+    """A slice of this lane alone, and what lanes may be in it; only a stacked one takes others in."""
+    name = lane.job.optimizer
+    if name not in RULES or len(lane.initial_lrs) > 1 or _group(lane).get("maximize"):
+        return (name, frozenset()), StockSlice(lane, layout)
+    key = name, flags_of(_group(lane), cycled=_is_cycled(lane))
+    try:
+        return key, StackedSlice(lane, layout)
+    except ValueError:
+        # A checkpoint whose parameters have done different numbers of steps, say.
+        return key, StockSlice(lane, layout)
 
 
 def can_fuse(optimizer: str) -> bool:

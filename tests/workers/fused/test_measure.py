@@ -6,39 +6,77 @@ import pytest
 import torch
 from torch import nn
 
-from sweeps.records import Job
+from sweeps.records import Job, LaneProbe, Rehearsal
 from tests.workers.fused.zoo import STACKED, Task, layers
 from tests.workers.small import SparseBag, a_job, prepared
-from workers.fused import measure
+from workers.fused import fitting, measure
 from workers.fused.check import check_stacking
 from workers.fused.measure import measure_lanes
-from workers.fused.model import CannotFuse
 from workers.fused.refusals import is_short_of_memory, why_not
+from workers.fused.stacking import Stacking
+from workers.fused.template import CannotFuse
 
 JOBS = (a_job(), a_job(optimizer="AdamW"), a_job(optimizer="LBFGS"))
 
 
+def measured(task: Any, jobs: Any = JOBS, **wanted: Any) -> LaneProbe:
+    """What is found out about 32 lanes of a task, without a compiler."""
+    return measure_lanes(Stacking(prepared(task)), jobs, Rehearsal(**{"lanes": 32, "compile": "off", **wanted}))
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rounds, however long they take."""
+    monkeypatch.setattr(measure, "_SECONDS", 60.0)
+    monkeypatch.setattr(measure, "_ROUNDS", range(3, 4))
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_one_step_alone_and_stacked() -> None:
-    probe = measure_lanes(prepared(Task(layers())), JOBS)
-    assert probe.refused is None
-    assert probe.alone > 0
-    assert set(probe.stacked) == {4, 16, 32}
-    assert all(seconds > 0 for seconds in probe.stacked.values())
-    assert probe.stacked[32] < probe.stacked[4], "a step of 32 lanes is no 8 steps of 4 lanes"
-    assert probe.most == 256
+    few, many = (measured(Task(layers()), lanes=lanes) for lanes in (2, 32))
+    for probe, lanes in ((few, 2), (many, 32)):
+        assert probe.refused is None
+        assert probe.alone > 0
+        assert set(probe.stacked) == {lanes}
+        assert probe.most == 256
+    assert 0 < many.stacked[32] < few.stacked[2], "a step of 32 lanes is no 16 steps of 2 lanes"
+
+
+def test_every_optimizer_is_timed_alone_once() -> None:
+    class Counting(Task):
+        made = 0
+
+        def model(self) -> nn.Module:
+            type(self).made += 1
+            return super().model()
+
+    ready = prepared(Counting(layers()))
+    stacking = Stacking(ready)
+    stacking.model(ready.train)
+    pairs = [a_job(optimizer=each, scheduler=own) for each in ("SGD", "Adam") for own in ("none", "ExponentialLR")]
+    Counting.made = 0
+    measure_lanes(stacking, pairs, Rehearsal(lanes=2, compile="off"))
+    # 2 and 4 for the memory, and a model each time to count its bytes; then two alone and two stacked.
+    assert Counting.made == (2 + 1 + 4 + 1) + 2 + 2
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_fewer_lanes_are_timed_where_time_is_short() -> None:
+    assert set(measured(Task(layers()), steps=1).stacked) == {4}
+    assert set(measured(Task(layers()), steps=10**6).stacked) == {32}
 
 
 def test_optimizers_that_step_alone_are_not_stacked() -> None:
-    refused = measure_lanes(prepared(Task(layers())), JOBS[2:]).refused
+    refused = measured(Task(layers()), JOBS[2:]).refused
     assert refused == "none of the optimizers takes gradients that are computed for many lanes at once"
     sparse: list[Job] = [a_job(optimizer="SparseAdam")]
-    assert measure_lanes(prepared(SparseBag()), sparse).refused is not None
+    assert measured(SparseBag(), sparse).refused is not None
 
 
 def test_memory_bounds_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     def most(free: int, workers: int = 1) -> int:
-        monkeypatch.setattr(measure, "_free_bytes", lambda device: free)
-        return measure_lanes(prepared(Task(layers())), JOBS, workers).most
+        monkeypatch.setattr(fitting, "_free_bytes", lambda device: free)
+        return measured(Task(layers()), workers=workers).most
 
     assert most(10**12) == 256
     some = most(500_000)
@@ -48,12 +86,12 @@ def test_memory_bounds_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_larger_models_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_free_bytes", lambda device: 5_000_000)
+    monkeypatch.setattr(fitting, "_free_bytes", lambda device: 5_000_000)
 
     def wide(width: int) -> Any:
         return lambda: nn.Sequential(nn.Linear(6, width), nn.Tanh(), nn.Linear(width, 2))
 
-    narrow, broad = (measure_lanes(prepared(Task(wide(width))), JOBS).most for width in (100, 1000))
+    narrow, broad = (measured(Task(wide(width))).most for width in (100, 1000))
     assert narrow / 20 < broad < narrow / 5
 
 

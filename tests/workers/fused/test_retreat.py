@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweeps.records import Budget, Job, Notice, Outcome, Started
+from sweeps.records import Budget, Job, Notice, Outcome, Rehearsal, Started
 from tests.workers.fused.told import numbers, tell
 from tests.workers.fused.zoo import LOOPED, Task, layers
 from tests.workers.small import a_job, prepared
@@ -16,6 +16,7 @@ from workers import checkpoint
 from workers.cohort import Cohort
 from workers.fused.measure import measure_lanes
 from workers.fused.model import StackedModel
+from workers.fused.stacking import Stacking
 
 
 def jobs(count: int = 3, **given: Any) -> list[Job]:
@@ -26,7 +27,7 @@ def jobs(count: int = 3, **given: Any) -> list[Job]:
 @pytest.mark.parametrize("name", LOOPED)
 def test_what_cannot_be_stacked_is_refused_with_a_reason(name: str) -> None:
     task, reason = LOOPED[name]
-    refused = measure_lanes(prepared(task), jobs()).refused
+    refused = measure_lanes(Stacking(prepared(task)), jobs(), Rehearsal(lanes=4, compile="off")).refused
     assert refused is not None
     assert reason in refused
     assert "\n" not in refused

@@ -14,6 +14,7 @@ from tests.workers.fused.zoo import Task, layers
 from tests.workers.small import a_job, prepared
 from workers.cohort import Cohort
 from workers.fused.engine import FusedEngine
+from workers.fused.stacking import Stacking
 from workers.lane import PreparedTask
 
 
@@ -138,7 +139,7 @@ def test_a_stream_is_read_once_for_all_lanes_at_one_place() -> None:
         metrics = None  # type: ignore[assignment]
 
     ready = prepared(Reading(layers()))
-    engine = FusedEngine(ready, ready.train)
+    engine = FusedEngine(Stacking(ready), ready.train)
     lanes = [lane_of(ready, job(key, 1)) for key in "abcd"]
     engine.join(lanes)
     Counted.read = 0

@@ -1,0 +1,91 @@
+"""The stacked step through torch.compile, which is loaded for the first compiled step and not before."""
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad_and_value, vmap
+
+from workers.fused.mended import mended
+from workers.fused.refusals import first_line, is_short_of_memory
+from workers.fused.template import Template
+from workers.structures import map_tensors, tensors_in
+from workers.task import Batch
+
+_Results = tuple[Tensor, Sequence[Tensor], Mapping[str, Tensor]]
+"""Losses [K], the gradient of each trained parameter [K, *shape], and the buffers after the step, [K, ...]."""
+
+
+class CompiledStep:
+    """Losses and gradients of `rows` lanes by one compiled function, for batches of the first one's shapes.
+
+    All others take the eager step, so that nothing is ever compiled twice. What the compiler cannot do is not tried
+    again: `refused` says why. Who calls it compares its first results and then trusts it.
+    """
+
+    def __init__(self, rows: int):
+        self.rows = rows
+        self.trusted = False
+        self.refused: str | None = None
+        self.seconds = 0.0
+        """How long compiling took."""
+        self._shapes: list[torch.Size] | None = None
+        self._call: Callable[..., _Results] | None = None
+
+    def serves(self, rows: int, batch: Batch) -> bool:
+        """True if it takes so many rows and a batch [K, B, ...] of these shapes."""
+        return self.refused is None and rows == self.rows and self._shapes in (None, _shapes(batch))
+
+    def __call__(
+        self, template: Template, leaves: Sequence[Tensor], fixed: Mapping[str, Tensor], batch: Batch
+    ) -> _Results | None:
+        """A step's results; it changes nothing. None if it cannot be done, and nothing is lost then.
+
+        Raises what torch does if memory is short.
+        """
+        arguments = [leaf.detach() for leaf in leaves], dict(fixed), map_tensors(Tensor.contiguous, batch)
+        try:
+            with mended():
+                if self._call is None:
+                    return self._compile(template, arguments)
+                with torch.compiler.set_stance("fail_on_recompile"):
+                    return self._call(*arguments)
+        except Exception as error:
+            if is_short_of_memory(error):
+                raise
+            self.refused = first_line(getattr(error, "inner_exception", error))
+            return None
+
+    def _compile(self, template: Template, arguments: tuple[Any, Any, Batch]) -> _Results:
+        if template.draws:
+            raise ValueError("it draws random numbers, and compiled lanes would not draw their own")
+        began = time.perf_counter()
+        call = torch.compile(_pure(template), dynamic=False, fullgraph=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results: _Results = call(*arguments)
+        self._call, self._shapes = call, _shapes(arguments[2])
+        self.seconds = time.perf_counter() - began
+        return results
+
+
+def _pure(template: Template) -> Callable[..., _Results]:
+    """A step of all rows that writes into none of its arguments."""
+
+    def of_lane(leaves: Sequence[Tensor], fixed: Mapping[str, Tensor], batch: Batch) -> Any:
+        def loss(leaves: Sequence[Tensor]) -> Any:
+            buffers = {name: fixed[name].clone() for name in template.buffers}
+            named = {**dict(zip(template.layout.names, leaves, strict=True)), **fixed, **buffers}
+            return template.output("loss", named, batch), buffers
+
+        grads, (value, buffers) = grad_and_value(loss, has_aux=True)(leaves)
+        return value, grads, buffers
+
+    return vmap(of_lane)
+
+
+def _shapes(batch: Batch) -> list[torch.Size]:
+    return [tensor.shape for tensor in tensors_in(batch)]
