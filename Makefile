@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo bench test check format lint types imports clean
+.PHONY: install demo bench test slow check format lint types imports clean
 
 install: $(VENV)/.installed
 
@@ -21,11 +21,16 @@ demo: install
 bench: install
 	$(BIN)/python -m benchmarks.lanes
 	$(BIN)/python -m benchmarks.search --trials 32
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.sweeps --trials 32
 	$(BIN)/python -m benchmarks.sweeps --trials 128 --contenders lrsweep,optuna,tune-reuse
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: install
+	$(BIN)/python -m pytest -m slow
 
 check: format lint types imports test
 
