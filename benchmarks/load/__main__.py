@@ -9,13 +9,14 @@ database share this machine's cores. Exits 1 if an update was lost.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -30,6 +31,8 @@ from service.records import Scope, Status
 from service.store import Store
 
 SWEEPS, LARGE, COORDINATORS, THINK = 100, 10, 4, 1.0
+_PATIENCE = 120.0
+"""Seconds after which a sweep that nobody has taken counts as lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Result:
     statuses: dict[int, int]
     lost: dict[str, int]
     memory: tuple[float, float, float]
+    cpu: float
+    """Seconds of a processor that the server used while clients read."""
     costs: Costs
     bytes_per_trial: float
 
@@ -63,10 +68,28 @@ def server(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@contextmanager
+def database(name: str) -> Iterator[str]:
+    """The URL of an empty database of a kind."""
+    if name == "postgresql":
+        with postgres() as url:
+            yield url
+    else:
+        with tempfile.TemporaryDirectory(prefix="load-") as folder:
+            yield f"sqlite:///{folder}/lrsweep.db"
+
+
 def memory(pid: int) -> float:
     """MiB that a process holds."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def cpu(pid: int) -> float:
+    """Seconds of a processor that a process has used."""
+    # After the name in parentheses, which may hold spaces: user and system time are the 12th and 13th field.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def size(store: Store) -> int:
@@ -107,24 +130,25 @@ def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -
         tokens = [store.create_token(f"client-{number}", Scope.SUBMIT) for number in range(clients)]
         with server(url, port) as process:
             ids, doubled = submit(port, tokens)
-            crowd = Clients(port, tokens, streamed=ids, large=large)
+            crowd = Clients(port, tokens, streamed=ids, large=large, trials=trials // LARGE)
             crowd.start(streaming=clients * 2 // 5, think=THINK)
             coordinators = Coordinators(url, pause=max(0.0, seconds * COORDINATORS / SWEEPS - 0.3))
             coordinators.start(COORDINATORS)
             time.sleep(5)
-            held = [memory(process.pid)]
+            held, used = [memory(process.pid)], cpu(process.pid)
             deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline or (len(coordinators.taken) < SWEEPS and not coordinators.errors):
+            while (late := time.monotonic() - deadline) < 0 or (late < _PATIENCE and len(coordinators.taken) < SWEEPS):
                 time.sleep(0.5)
                 held.append(memory(process.pid))
             coordinators.stop()
             crowd.stop()
             held.append(memory(process.pid))
+            used = cpu(process.pid) - used
         assert not coordinators.errors, coordinators.errors
         assert not crowd.errors, crowd.errors
         lost = {
             "submissions that made two sweeps": doubled,
-            "sweeps taken twice or never": SWEEPS - len(set(coordinators.taken)) + len(coordinators.taken) - SWEEPS,
+            "sweeps taken twice or never": SWEEPS + len(coordinators.taken) - 2 * len(set(coordinators.taken)),
             "sweeps not DONE": sum(store.sweep(each).status is not Status.DONE for each in ids),
             "trials": SWEEPS * LANES - sum(store.sweep(each).trials for each in ids),
             "reports": SWEEPS * LANES * EPOCHS - sum(len(store.reports(each)) for each in ids),
@@ -137,6 +161,7 @@ def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -
             statuses=dict(crowd.statuses),
             lost=lost,
             memory=(held[0], held[-1], max(held)),
+            cpu=used,
             costs=costs,
             bytes_per_trial=bytes_per_trial,
         )
@@ -153,7 +178,9 @@ def show(name: str, result: Result) -> None:
         print(f"| {kind} | {len(found)} | {figures} |")
     first, last, most = result.memory
     print("\n| what | measured |\n|---|---|")
-    print(f"| lost updates | {sum(result.lost.values())} ({', '.join(f'{n} {what}' for what, n in result.lost.items())}) |")
+    lost = ", ".join(f"{count} {what}" for what, count in result.lost.items())
+    print(f"| lost updates | {sum(result.lost.values())} ({lost}) |")
+    print(f"| CPU of the server a read, streams included, ms | {1000 * result.cpu / len(everything):.1f} |")
     print(f"| memory of the server, MiB | {first:.0f} at 5 s, {last:.0f} at the end, {most:.0f} at most |")
     for what in result.costs.counts:
         print(f"| recording: {what}, ms | {result.costs.milliseconds(what):.2f} |")
@@ -170,11 +197,8 @@ def main() -> int:
     options = parser.parse_args()
     lost = 0
     for name in options.databases.split(","):
-        with tempfile.TemporaryDirectory(prefix="load-") as folder:
-            with postgres() if name == "postgresql" else nullcontext(f"sqlite:///{folder}/lrsweep.db") as url:
-                result = measure(
-                    url, options.port, seconds=options.seconds, trials=options.trials, clients=options.clients
-                )
+        with database(name) as url:
+            result = measure(url, options.port, seconds=options.seconds, trials=options.trials, clients=options.clients)
         show(name, result)
         lost += sum(result.lost.values())
     return 1 if lost else 0

@@ -58,7 +58,8 @@ class Clients:
     streamed: Sequence[str]
     """Sweeps that are followed, each by one client."""
     large: Sequence[str]
-    """Sweeps with many trials."""
+    trials: int
+    """Sweeps with so many trials each."""
     latencies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     statuses: Counter[int] = field(default_factory=Counter)
     seen: dict[str, list[int]] = field(default_factory=dict)
@@ -116,9 +117,9 @@ class Clients:
                 ("list of a status", "sweeps?status=QUEUED"),
                 ("show", f"sweeps/{any_one}"),
                 ("show", f"sweeps/{any_one}"),
-                ("trials", f"sweeps/{large}/trials?after={chance.randrange(800)}"),
+                ("trials", f"sweeps/{large}/trials?after={chance.randrange(self.trials)}"),
                 ("reports", f"sweeps/{large}/reports?limit=200"),
-                ("curve", f"sweeps/{large}/trials/{chance.randrange(800)}/curve"),
+                ("curve", f"sweeps/{large}/trials/{chance.randrange(self.trials)}/curve"),
                 ("picks", f"sweeps/{large}/picks"),
             ]
         )

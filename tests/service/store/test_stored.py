@@ -20,6 +20,7 @@ from service.store import Store, upgrade
 from service.store.engine import connect, parse, writing
 from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
 from sweeps.finding import Finding
+from sweeps.pickevidence import FolkBest, Luck, Stressed
 from sweeps.records import (
     CodeVersion,
     Ended,
@@ -96,6 +97,17 @@ PICK = Pick(
     high=0.2,
     notes=("few trials",),
 )
+WHOLE_PICK = replace(
+    PICK,
+    luck=Luck(noise=0.02, source="seeds", wins=0.625, optimism=0.0125, rivals=3),
+    stability=(
+        Stressed(factor=2.0, initial_lr=0.2, value=0.5, exploded=False),
+        Stressed(factor=5.0, initial_lr=0.5, value=None, exploded=True),
+    ),
+    folk_grid=FolkBest(initial_lr=0.01, value=0.375),
+)
+LACKS_EVIDENCE = ("0001", "0002", "0003", "0004", "0005")
+"""Revisions whose picks stood alone."""
 PROBE = LaneProbe(most=64, alone=0.25, stacked={4: 0.2, 16: 0.125})
 PLAN = LanePlan(count=8, fused=True, reason="it pays")
 FINDINGS = (
@@ -140,7 +152,7 @@ def fill(store: Store) -> None:
         recorder.reported([(0, report, report.metrics["val/loss"])])
     recorder.ended(0, Ended(key="trial 0", outcome=Outcome.COMPLETE), 0.25)
     recorder.ended(1, Ended(key="trial 1", outcome=Outcome.FAILED, error="Traceback: boom"), None)
-    recorder.picked([PICK])
+    recorder.picked([WHOLE_PICK])
     store.set_mlflow_place(sweep_id, PLACE)
     store.set_mlflow_run(sweep_id, 0, "child")
     store.set_range_test_run(sweep_id, "SGD", "ramp")
@@ -176,7 +188,7 @@ def check(store: Store, revision: str = HEAD) -> None:
     # NaN is not equal to itself, but their texts are.
     assert repr(store.range_tests(sweep_id)) == repr([RANGE_TEST if lacks else WHOLE_RANGE_TEST])
     assert store.range_test_runs(sweep_id) == {"SGD": "ramp"}
-    assert store.picks(sweep_id) == [PICK]
+    assert store.picks(sweep_id) == [PICK if revision in LACKS_EVIDENCE else WHOLE_PICK]
     kept = revision not in LACKS_SUBMISSIONS
     assert [(token.name, token.scope) for token in store.tokens()] == [("ann", Scope.SUBMIT)] * kept
     if kept:

@@ -75,7 +75,7 @@ def test_an_unknown_sweep_is_told_with_the_nearest_and_how_to_see_all(store: Sto
 def test_the_list_is_newest_first_and_pages(store: Store) -> None:
     ids = [add(store) for _ in range(5)]
     assert [sweep.id for sweep in store.sweeps()] == ids[::-1]
-    assert [sweep.id for sweep in store.sweeps(limit=2, offset=1)] == [ids[3], ids[2]]
+    assert [sweep.id for sweep in store.sweeps(limit=2, before=ids[4])] == [ids[3], ids[2]]
 
 
 def test_the_list_counts_ended_trials_in_one_query(store: Store, make) -> None:

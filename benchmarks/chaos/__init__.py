@@ -1,0 +1,1 @@
+"""Kills everything that a team's lrsweep consists of, at random, and counts what that cost."""

@@ -1,0 +1,142 @@
+"""The chaos itself: sweeps of several users, kills at random moments, and then peace until all is done."""
+
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.chaos.verdict import Verdict, curves, judge
+from benchmarks.chaos.victims import VICTIMS
+from benchmarks.chaos.world import COMMAND, World
+from service.store import Store
+from sweeps.errors import EnvironmentFailure
+
+TASK = """
+import time
+import torch
+from torch import nn
+
+class Task:
+    batch_size = 8
+    def model(self):
+        return nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.2), nn.Linear(4, 1))
+    def data(self):
+        x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+        return (x, x.sum(1, keepdim=True)), (x, x.sum(1, keepdim=True))
+    def loss(self, model, batch):
+        time.sleep(0.01)
+        x, y = batch
+        return ((model(x) - y) ** 2).mean()
+"""
+"""It has dropout, so that a random state which is not restored changes the losses."""
+
+
+def spec(folder: Path, name: str, workers: int) -> dict[str, Any]:
+    """A sweep of ten seconds or so when nobody disturbs it."""
+    return {
+        "name": name,
+        "task": f"{folder}/task.py:Task",
+        "budget": {"epochs": 8},
+        "optimizers": [{"SGD": {"lr": {"low": 1e-3, "high": 1.0}}}, {"AdamW": {"lr": 0.05}}],
+        "schedulers": ["none", {"ReduceLROnPlateau": {"patience": 1}}],
+        "sampler": {"name": "tpe", "startup_trials": 4, "window": 2},
+        "pruner": {"name": "asha", "first_rung": 2},
+        "trials": 8,
+        "lanes": "off",
+        "range_test": {"steps": 60, "seeds": 1, "probe": 0},
+        "stability": "off",
+        "workers": {"count": workers, "cpus": 0.5},
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was killed, and what that cost."""
+
+    kills: Counter[str]
+    verdict: Verdict
+    seconds: float
+
+    def __str__(self) -> str:
+        each = ", ".join(f"{count} {victim}" for victim, count in sorted(self.kills.items()))
+        return f"kills made: {self.kills.total()} ({each}) in {self.seconds:.0f} s; {self.verdict}"
+
+
+def undisturbed(folder: Path) -> dict[int, str]:
+    """What the sweep leaves when nothing dies."""
+    home = folder / "undisturbed"
+    home.mkdir()
+    (home / "spec.yaml").write_text(yaml.safe_dump(spec(folder, "undisturbed", 1)))
+    world = {"LRSWEEP_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    subprocess.run([*COMMAND, "run", "spec.yaml", "--runner", "inline"], cwd=home, env=_clean() | world, check=True)
+    with Store.open(f"sqlite:///{home}/lrsweep.db") as store:
+        return curves(store, store.resolve("last"))
+
+
+def unleash(
+    folder: Path, *, seconds: float, users: Sequence[int], seed: int = 0, say: Callable[[str], None] = print
+) -> Outcome:
+    """Submits one sweep per user, with so many workers each, and one in the foreground; kills for `seconds`.
+
+    With more time than the sweeps take, new ones follow. Then everything is left in peace until all is done.
+    """
+    (folder / "task.py").write_text(TASK)
+    (folder / "cli.yaml").write_text(yaml.safe_dump(spec(folder, "cli", 1)))
+    expected = undisturbed(folder)
+    dice, kills = random.Random(seed), Counter[str]()
+    world = World(folder)
+    began = time.monotonic()
+    try:
+        ids = [world.submit(spec(folder, f"user-{user}", count), f"user-{user}") for user, count in enumerate(users)]
+        world.start_cli(folder / "cli.yaml")
+        turns: list[str] = []
+        while time.monotonic() - began < seconds:
+            _rest(world, dice.uniform(1.0, 5.0))
+            turns = turns or dice.sample(list(VICTIMS), len(VICTIMS))
+            victim = turns.pop()
+            if VICTIMS[victim](world, dice):
+                kills[victim] += 1
+                say(f"{time.monotonic() - began:6.1f} s: killed {victim}")
+            while seconds - (time.monotonic() - began) > 60 and len(_open(world, ids)) < len(users):
+                ids.append(world.submit(spec(folder, f"user-{len(ids)}", dice.choice(users)), f"user-{len(ids) % 3}"))
+        _until_done(world, ids, patience=300)
+        ids += [sweep.id for sweep in world.store.sweeps() if sweep.name == "cli"]
+        return Outcome(kills=kills, verdict=judge(world, ids, expected), seconds=time.monotonic() - began)
+    finally:
+        world.close()
+
+
+def _rest(world: World, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        world.look()
+        time.sleep(0.2)
+
+
+def _open(world: World, ids: Sequence[str]) -> list[str]:
+    try:
+        return [sweep_id for sweep_id in ids if not world.store.sweep(sweep_id).status.ended]
+    except EnvironmentFailure:
+        return list(ids)
+
+
+def _until_done(world: World, ids: Sequence[str], patience: float) -> None:
+    """Waits until all sweeps have ended and MLflow shows them."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        _rest(world, 1.0)
+        through = world.cli is None or world.cli.done
+        at_work = _open(world, ids) or world.workers("service.coordinator.child") or world.store.unshown()
+        if through and not at_work:
+            return
+
+
+def _clean() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("LRSWEEP_", "MLFLOW_", "RAY_", "PYTEST_"))}
