@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sweeps.lanerecords import Rehearsal
 from sweeps.lanes import lane_plan
 from sweeps.objective import Objective
-from sweeps.records import Budget, Job, Rehearsal, Report
+from sweeps.records import Budget, Job, Report
 from sweeps.spec import LanesSpec
 from workers.cohort import Cohort
 from workers.fused.measure import clock_of, measure_lanes

@@ -23,7 +23,8 @@ import yaml
 
 from service.store import Store
 from sweeps.jobs import trial_job
-from sweeps.records import Budget, Ended, Job, LanePlan, Report
+from sweeps.lanerecords import LanePlan
+from sweeps.records import Budget, Ended, Job, Report
 from sweeps.specfile import parse_spec
 from workers.cohort import Cohort
 from workers.lane import PreparedTask

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeps.jobs import candidate_jobs
+from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.lanes import lane_plan, lanes_asked, rehearsal, search_window
 from sweeps.lint import Finding, lint, news
 from sweeps.pairs import without
@@ -18,7 +19,7 @@ from sweeps.preflight import Preflight, preflight
 from sweeps.probephase import ProbePhase
 from sweeps.proposer import OptunaProposer
 from sweeps.rangephase import RangePhase
-from sweeps.records import Ending, LanePlan, LaneProbe, Pick, RangeTest, Stop, TrialResult
+from sweeps.records import Ending, Pick, RangeTest, Stop, TrialResult
 from sweeps.retrying import Retrying
 from sweeps.search import Search
 from sweeps.space import SearchSpace, search_space

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sweeps.records import LanePlan, LaneProbe, Rehearsal
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
 from sweeps.spec import LanesSpec, SweepSpec
 
 _GENERATIONS = 8

@@ -3,21 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from sweeps.records import (
-    Ended,
-    Event,
-    Job,
-    LanePlan,
-    LaneProbe,
-    Pick,
-    Proposal,
-    RangeTest,
-    Rehearsal,
-    Reported,
-    Stop,
-    TaskInfo,
-    TrialResult,
-)
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
+from sweeps.records import Ended, Event, Job, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo, TrialResult
 
 
 class Proposer(Protocol):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from sweeps.failures import last_line
 from sweeps.finding import Finding, noticed
 from sweeps.jobs import probe_job
+from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import LrProbe, Means, Stretch, means, probe_span
 from sweeps.ports import Runner
-from sweeps.records import Ended, Event, Job, LaneProbe, Lost, Notice, Probed, RangeTest, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, Lost, Notice, Probed, RangeTest, Report, Started, Stop
 from sweeps.spec import SweepSpec
 
 

@@ -3,21 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
 from sweeps.ports import Runner
-from sweeps.records import (
-    Ended,
-    Event,
-    Job,
-    LanePlan,
-    LaneProbe,
-    Lost,
-    Outcome,
-    Rehearsal,
-    Report,
-    Started,
-    Stop,
-    TaskInfo,
-)
+from sweeps.records import Ended, Event, Job, Lost, Outcome, Report, Started, Stop, TaskInfo
 
 _ATTEMPTS = 3
 """Times that a job is tried in all when its worker dies under it and it never gets any further."""

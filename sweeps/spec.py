@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from sweeps.domains import Domain, Domains, Value
 from sweeps.groups import ParamGroup
+from sweeps.lanerecords import Compiling
 from sweeps.objective import EarlyStopping, Objective
-from sweeps.records import Budget, Compiling, Growth
+from sweeps.records import Budget, Growth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

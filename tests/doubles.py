@@ -5,19 +5,17 @@ import random
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
 from sweeps.records import (
     Budget,
     Ended,
     Event,
     Job,
-    LanePlan,
-    LaneProbe,
     Lost,
     Outcome,
     Pick,
     Proposal,
     RangeTest,
-    Rehearsal,
     Report,
     Reported,
     Stop,

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Rehearsal, Stop, TaskInfo
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
+from sweeps.records import Ended, Event, Job, Stop, TaskInfo
 from sweeps.spec import Precision
 from workers.mailbox import Mailbox
 from workers.worker import Worker

@@ -12,7 +12,8 @@ from ray import ObjectRef, ObjectRefGenerator
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
-from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Lost, Rehearsal, Stop, TaskInfo
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
+from sweeps.records import Ended, Event, Job, Lost, Stop, TaskInfo
 from sweeps.spec import Precision
 
 _START_TIMEOUT = 120.0
@@ -194,6 +195,7 @@ class RayPool:
                     seat.actor.submit.remote([job])
 
     def events(self, timeout: float) -> Iterable[Event]:
+        self._seat_suspects()
         gone, self._gone = self._gone, []
         yield from gone
         # Those with jobs only: an idle worker says nothing, and nobody waits for its death.
@@ -206,7 +208,6 @@ class RayPool:
         for seat in list(self._seats):
             if seat.stream in ready:
                 yield from self._said(seat)
-        self._seat_suspects()
 
     def _said(self, seat: _Seat) -> Sequence[Event]:
         assert seat.stream is not None

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from sweeps.errors import TaskError, UserError
-from sweeps.records import Ended, Event, Job, LanePlan, LaneProbe, Rehearsal, Report, Stop, TaskInfo
+from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
+from sweeps.records import Ended, Event, Job, Report, Stop, TaskInfo
 from sweeps.spec import Precision
 from workers.classes import provide
 from workers.cohort import Cohort

@@ -99,11 +99,14 @@ def unleash(
         turns: list[str] = []
         while time.monotonic() - began < seconds:
             _rest(world, dice.uniform(1.0, 5.0))
-            turns = turns or dice.sample(list(VICTIMS), len(VICTIMS))
-            victim = turns.pop()
-            if VICTIMS[victim](world, dice):
-                kills[victim] += 1
-                say(f"{time.monotonic() - began:6.1f} s: killed {victim}")
+            # Each has its turn before any comes again, as soon as there is one of it.
+            victim = next((each for each in turns if VICTIMS[each](world, dice)), None)
+            if victim is None:
+                turns = dice.sample(list(VICTIMS), len(VICTIMS))
+                continue
+            turns.remove(victim)
+            kills[victim] += 1
+            say(f"{time.monotonic() - began:6.1f} s: killed {victim}")
             while seconds - (time.monotonic() - began) > 60 and len(_open(world, ids)) < len(users):
                 ids.append(world.submit(spec(folder, f"user-{len(ids)}", dice.choice(users)), f"user-{len(ids) % 3}"))
         _until_done(world, ids, patience=300)

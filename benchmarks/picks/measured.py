@@ -13,8 +13,9 @@ from benchmarks.picks.probing import STEPS, probes, range_tests
 from benchmarks.picks.rules import rule_picks
 from benchmarks.picks.tasks import TASKS
 from benchmarks.picks.training import OPTIMIZERS, SCHEDULERS, Finals, job, reports
+from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import means
-from sweeps.records import Job, LaneProbe
+from sweeps.records import Job
 from workers.cohort import Cohort
 from workers.lane import Lane, PreparedTask
 

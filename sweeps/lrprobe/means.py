@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sweeps.records import LaneProbe
+from sweeps.lanerecords import LaneProbe
 
 _AT_ONCE, _LEAST = 14, 10
 """Full trainings of a lane that a probe takes with all seeds at once, and that one takes at least which is no guess."""

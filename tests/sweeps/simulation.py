@@ -8,11 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweeps.domains import Choice, Range
+from sweeps.lanerecords import LanePlan
 from sweeps.lanes import search_window
 from sweeps.pairs import Pair
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
-from sweeps.records import Budget, LanePlan, Outcome, Proposal, TrialResult
+from sweeps.records import Budget, Outcome, Proposal, TrialResult
 from sweeps.space import search_space
 from sweeps.spec import (
     OptimizerSpec,

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeps.lanerecords import Compiling, LanePlan, LaneProbe, Rehearsal
 from sweeps.lanes import lane_plan, lanes_asked, pays_to_compile, rehearsal, search_window
-from sweeps.records import Budget, Compiling, LanePlan, LaneProbe, Rehearsal
+from sweeps.records import Budget
 from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
 from tests.doubles import a_spec
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from sweeps.domains import Choice, Fixed, Range
 from sweeps.errors import UserError
+from sweeps.lanerecords import LanePlan
 from sweeps.lanes import search_window
 from sweeps.pairs import Pair, pairs_of, without
 from sweeps.proposer import OptunaProposer
-from sweeps.records import LanePlan
 from sweeps.space import SearchSpace, search_space
 from sweeps.spec import OptimizerSpec, SchedulerSpec, StartSpec, SweepSpec
 from sweeps.startingpoints import starting_points

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import means, probe_span
 from sweeps.rangetest import ramp_lrs, read_range_test
-from sweeps.records import LaneProbe, Ramp, RangeTest
+from sweeps.records import Ramp, RangeTest
 
 LRS = ramp_lrs(Ramp(low=1e-6, high=10.0, steps=100))
 

@@ -1,3 +1,5 @@
+"""After the range tests a probe trains a few LRs for real, and corrects what they suggest."""
+
 import math
 from collections.abc import Generator
 from pathlib import Path

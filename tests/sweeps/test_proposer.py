@@ -21,11 +21,12 @@ from optuna.trial import TrialState
 
 from sweeps.domains import Choice, Fixed, Range, contains
 from sweeps.errors import UserError
+from sweeps.lanerecords import LanePlan
 from sweeps.lanes import search_window
 from sweeps.objective import Objective
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
-from sweeps.records import Budget, LanePlan, Outcome, Proposal, TrialResult
+from sweeps.records import Budget, Outcome, Proposal, TrialResult
 from sweeps.space import search_space
 from sweeps.spec import OptimizerSpec, PrunerSpec, SamplerSpec, SchedulerSpec, StartSpec, SweepSpec, WorkersSpec
 from tests.doubles import a_spec

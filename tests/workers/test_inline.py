@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from sweeps.errors import TaskError, UserError
-from sweeps.records import Budget, Ended, Event, Job, LanePlan, Outcome, Report, Started, Stop
+from sweeps.lanerecords import LanePlan
+from sweeps.records import Budget, Ended, Event, Job, Outcome, Report, Started, Stop
 from tests.workers.small import Regression, a_job, hear, prepared, train
 from tests.workers.test_function_trial import own_loop
 from workers.inline import InlineRunner

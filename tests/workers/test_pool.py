@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
+from sweeps.lanerecords import LanePlan
 from sweeps.objective import Objective
-from sweeps.records import Budget, Ended, Event, Job, LanePlan, Lost, Outcome, Report, Started, Stop
+from sweeps.records import Budget, Ended, Event, Job, Lost, Outcome, Report, Started, Stop
 from workers.loading import load_task
 from workers.provided import load_provided
 
@@ -215,6 +216,61 @@ def test_a_dead_worker_is_lost_and_its_place_is_filled(pools: Any, users_task: A
     assert "died" in lost.reason
     start(pool, job())
     assert events_until(pool, has_ended)[-1] == Ended(key="trial 0", outcome=Outcome.COMPLETE)
+
+
+def test_a_task_that_always_kills_its_worker_is_to_blame_itself(pools: Any, tmp_path: Path) -> None:
+    (tmp_path / "killer.py").write_text(
+        textwrap.dedent(
+            """
+            import os
+            class Killer:
+                def model(self):
+                    os._exit(1)
+                def data(self):
+                    import torch
+                    return torch.ones(4, 2), None
+                def loss(self, model, batch):
+                    return 0
+            """
+        )
+    )
+    loaded = load_task(f"{tmp_path}/killer.py:Killer", {})
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    with pytest.raises(TaskError, match="3 workers died one after another while they tried its first batch"):
+        pool.probe()
+
+
+def test_what_was_lost_together_is_tried_again_alone(pools: Any, users_task: Any, tmp_path: Path) -> None:
+    loaded = users_task(marker=str(tmp_path / "killed"))
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    pool.open(LanePlan(count=2))
+    jobs = [job(f"trial {number}") for number in range(2)]
+    pool.submit(jobs)
+    lost: list[Event] = []
+    events_until(pool, lambda event: isinstance(event, Lost) and (lost.append(event) or len(lost) == 2))
+    pool.submit(jobs)
+    assert pool.room() == 0
+    found = events_until(pool, has_ended)
+    assert {event.key for event in found} == {"trial 0"}
+    assert {event.key for event in events_until(pool, has_ended)} == {"trial 1"}
+    list(pool.events(0.1))
+    assert pool.room() == 2
+
+
+def test_one_that_waits_to_be_tried_alone_can_be_stopped(pools: Any, users_task: Any, tmp_path: Path) -> None:
+    loaded = users_task(marker=str(tmp_path / "killed"), pause=0.05)
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    pool.open(LanePlan(count=2))
+    jobs = [job(f"trial {number}", epochs=1000) for number in range(2)]
+    pool.submit(jobs)
+    lost: list[Event] = []
+    events_until(pool, lambda event: isinstance(event, Lost) and (lost.append(event) or len(lost) == 2))
+    pool.submit(jobs)
+    for each in jobs:
+        pool.stop(each.key, Stop.CANCELLED)
+    ended: list[Event] = []
+    events_until(pool, lambda event: has_ended(event) and (ended.append(event) or len(ended) == 2))
+    assert {type(event) for event in ended} == {Ended, Lost}
 
 
 @pytest.mark.parametrize(

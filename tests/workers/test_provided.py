@@ -10,7 +10,8 @@ import torch
 
 from service.launch import Place, _runner
 from sweeps.errors import TaskError, UserError
-from sweeps.records import Ended, LanePlan, Outcome, Report
+from sweeps.lanerecords import LanePlan
+from sweeps.records import Ended, Outcome, Report
 from sweeps.specfile import parse_spec
 from tests.workers.small import Regression, a_job
 from workers.classes import load_class, provide

@@ -10,8 +10,9 @@ from statistics import fmean, median
 import torch
 from torch import Tensor
 
+from sweeps.lanerecords import LaneProbe, Rehearsal
 from sweeps.lanes import pays_to_compile
-from sweeps.records import Job, LaneProbe, Rehearsal
+from sweeps.records import Job
 from workers.fused.engine import FusedEngine
 from workers.fused.fitting import fitting
 from workers.fused.refusals import why_not

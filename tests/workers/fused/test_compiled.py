@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from sweeps.records import Budget, Ended, Job, LanePlan, Notice, Outcome, Rehearsal, Report, Stop
+from sweeps.lanerecords import LanePlan, Rehearsal
+from sweeps.records import Budget, Ended, Job, Notice, Outcome, Report, Stop
 from tests.workers.fused.company import Precise
 from tests.workers.fused.lanetable import STEPS, lane, plain_losses
 from tests.workers.fused.zoo import STACKED, Task, layers
@@ -212,7 +213,7 @@ def test_why_nothing_was_compiled_is_measured(monkeypatch: pytest.MonkeyPatch) -
 def test_lanes_that_are_not_compiled_load_no_compiler() -> None:
     code = """
 import sys
-from sweeps.records import Rehearsal
+from sweeps.lanerecords import Rehearsal
 from tests.workers.fused.zoo import Task, layers
 from tests.workers.small import a_job, prepared
 from workers.cohort import Cohort

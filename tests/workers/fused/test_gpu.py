@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from sweeps.records import Rehearsal, Report
+from sweeps.lanerecords import Rehearsal
+from sweeps.records import Report
 from tests.workers.fused.zoo import STACKED
 from tests.workers.small import a_job
 from workers.cohort import Cohort

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sweeps.records import Job, LaneProbe, Rehearsal
+from sweeps.lanerecords import LaneProbe, Rehearsal
+from sweeps.records import Job
 from tests.workers.fused.zoo import STACKED, Task, layers
 from tests.workers.small import SparseBag, a_job, prepared
 from workers.fused import fitting, measure

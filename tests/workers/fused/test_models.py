@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sweeps.lanerecords import Rehearsal
 from sweeps.objective import Objective
-from sweeps.records import Job, Outcome, Rehearsal
+from sweeps.records import Job, Outcome
 from tests.workers.fused.told import Told, numbers, tell
 from tests.workers.fused.zoo import STACKED, WIDTH, Task, layers, transformer, words
 from tests.workers.small import a_job, prepared

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweeps.records import Budget, Job, Notice, Outcome, Rehearsal, Started
+from sweeps.lanerecords import Rehearsal
+from sweeps.records import Budget, Job, Notice, Outcome, Started
 from tests.workers.fused.told import numbers, tell
 from tests.workers.fused.zoo import LOOPED, Task, layers
 from tests.workers.small import a_job, prepared
