@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from service.passports import Passports
+from sweeps.passport import Passport
 from sweeps.records import RangeTest
 from sweeps.rules import RuleReading, apply_rules
+from sweeps.rules.curvature import curvature
 
 
 def range_test_document(test: RangeTest, passports: Passports, mlflow_run_id: str | None) -> dict[str, Any]:
@@ -26,11 +28,21 @@ def range_test_document(test: RangeTest, passports: Passports, mlflow_run_id: st
         "rules": {name: reading.lr for name, reading in readings.items()},
         "rule_intervals": {name: reading.interval for name, reading in readings.items()},
         "seeds": test.seeds,
+        "metrics": list(test.metrics),
+        "metric_steps": test.metric_steps,
         "curve": _curve(test),
-        "probe": [{**asdict(lane), "values": _numbers(lane.values)} for lane in test.probe],
+        "gradient_descent": _gradient_descent(test, passport),
+        "probe": [{**asdict(lane), "values": finite_numbers(lane.values)} for lane in test.probe],
         "passport": asdict(passport),
         "mlflow_run_id": mlflow_run_id,
     }
+
+
+def _gradient_descent(test: RangeTest, passport: Passport) -> dict[str, float] | None:
+    """The largest stable LR and the best constant one, where it was plain gradient descent and blew up; else null."""
+    plain = test.optimizer == "SGD" and not passport.optimizer_params.get("momentum") and passport.group is None
+    met = curvature(test) if plain else None
+    return None if met is None else {"largest_stable_lr": met.largest_stable_lr, "best_lr": met.best_lr}
 
 
 def rule_document(test: RangeTest, reading: RuleReading, passports: Passports) -> dict[str, Any]:
@@ -55,9 +67,9 @@ def _curve(test: RangeTest) -> dict[str, Any]:
 
 
 def _seeds(curves: Sequence[Sequence[float]]) -> list[list[float | None]]:
-    return [_numbers(curve) for curve in curves]
+    return [finite_numbers(curve) for curve in curves]
 
 
-def _numbers(values: Sequence[float]) -> list[float | None]:
+def finite_numbers(values: Sequence[float]) -> list[float | None]:
     """JSON has no NaN and no infinity."""
     return [value if math.isfinite(value) else None for value in values]

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from sweeps.finding import Finding
-from sweeps.records import CodeVersion, LanePlan, LaneProbe, Outcome, Proposal
+from sweeps.lanerecords import LanePlan, LaneProbe
+from sweeps.records import CodeVersion, Outcome, Proposal
 
 
 class Status(StrEnum):

@@ -1,11 +1,17 @@
-"""What the CLI (and later the API) gives out as JSON: one function per document that others build on."""
+"""What the CLI and the API give out as JSON: one function per document that others build on."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from service.records import SweepRecord, TrialRecord
-from service.store import Store
+from service.archive import Archive
+from service.passports import Passports
+from service.rangeviews import finite_numbers, range_test_document
+from service.records import Curve, ReportRecord, SweepRecord, TrialRecord
+from service.store.codec import finite, to_json
 from service.tracking.links import run_url
-from sweeps.records import Pick
+from sweeps.records import Pick, RangeTest
 
 
 def sweep_summary(sweep: SweepRecord) -> dict[str, Any]:
@@ -18,14 +24,13 @@ def sweep_summary(sweep: SweepRecord) -> dict[str, Any]:
         "trials": sweep.trials,
         "total_trials": sweep.total_trials,
         "created": sweep.created.isoformat(),
-        "ended": sweep.ended.isoformat() if sweep.ended else None,
+        "ended": _moment(sweep.ended),
         "error": sweep.error,
     }
 
 
-def sweep_document(store: Store, sweep_id: str) -> dict[str, Any]:
-    """The document of `lrsweep show ID --json`."""
-    sweep = store.sweep(sweep_id)
+def sweep_overview(sweep: SweepRecord) -> dict[str, Any]:
+    """A sweep without what was found out: what it is, where it stands, and where MLflow shows it."""
     place = sweep.mlflow
     return {
         "sweep": sweep.id,
@@ -33,6 +38,18 @@ def sweep_document(store: Store, sweep_id: str) -> dict[str, Any]:
         "task": sweep.task,
         "status": sweep.status.value,
         "error": sweep.error,
+        "submitted_by": sweep.submitted_by,
+        "cancel_requested": sweep.cancel_requested,
+        "ended_trials": sweep.trials,
+        "total_trials": sweep.total_trials,
+        "created": sweep.created.isoformat(),
+        "started": _moment(sweep.started),
+        "ended": _moment(sweep.ended),
+        "spec": to_json(sweep.spec),
+        "steps_per_epoch": sweep.steps_per_epoch,
+        "batch_size": sweep.batch_size,
+        "code": sweep.code and asdict(sweep.code),
+        "lanes": sweep.lanes and asdict(sweep.lanes),
         "warnings": [{"path": finding.where, "message": finding.message} for finding in sweep.findings],
         "mlflow": place
         and {
@@ -41,20 +58,24 @@ def sweep_document(store: Store, sweep_id: str) -> dict[str, Any]:
             "run_id": place.run_id,
             "url": run_url(place),
         },
-        "range_tests": [
-            {
-                "optimizer": test.optimizer,
-                "initial_lr": test.initial_lr,
-                "low": test.low,
-                "high": test.high,
-                "trusted": test.trusted,
-                "reasons": list(test.reasons),
-            }
-            for test in store.range_tests(sweep_id)
-        ],
-        "trials": [trial_document(trial) for trial in store.trials(sweep_id)],
-        "picks": [pick_document(pick) for pick in store.picks(sweep_id)],
     }
+
+
+def sweep_document(archive: Archive, sweep_id: str) -> dict[str, Any]:
+    """The document of `lrsweep show ID --json`: the overview and everything that was found out but the curves."""
+    sweep = archive.sweep(sweep_id)
+    return {
+        **sweep_overview(sweep),
+        "range_tests": range_test_documents(archive, sweep_id, archive.range_tests(sweep_id)),
+        "trials": [trial_document(trial) for trial in archive.trials(sweep_id)],
+        "picks": pick_documents(archive, sweep_id),
+    }
+
+
+def range_test_documents(archive: Archive, sweep_id: str, tests: Sequence[RangeTest]) -> list[dict[str, Any]]:
+    """Range tests of a sweep, as `lrsweep range-test --json` has them."""
+    passports, runs = Passports.of(archive.sweep(sweep_id)), archive.range_test_runs(sweep_id)
+    return [range_test_document(test, passports, runs.get(test.optimizer)) for test in tests]
 
 
 def trial_document(trial: TrialRecord) -> dict[str, Any]:
@@ -70,13 +91,47 @@ def trial_document(trial: TrialRecord) -> dict[str, Any]:
         "value": trial.value,
         "epochs": trial.epochs,
         "seed": proposal.seed,
+        "origin": proposal.origin,
+        "started": _moment(trial.started),
+        "ended": _moment(trial.ended),
         "error": trial.error,
         "mlflow_run_id": trial.mlflow_run_id,
     }
 
 
-def pick_document(pick: Pick) -> dict[str, Any]:
-    """One pick with its evidence."""
+def curve_document(curve: Curve) -> dict[str, Any]:
+    """All steps of a trial, one series a name; null where a value is not finite."""
+    return {
+        "step": curve.steps,
+        "train_loss": finite_numbers(curve.losses),
+        "lr": curve.lrs,
+        **{name: finite_numbers(values) for name, values in curve.more.items()},
+    }
+
+
+def report_document(report: ReportRecord) -> dict[str, Any]:
+    """One epoch of one trial; a metric that is not finite is null."""
+    return {
+        "id": report.id,
+        "trial": report.number,
+        "epoch": report.epoch,
+        "step": report.step,
+        "metrics": {name: finite(value) for name, value in report.metrics.items()},
+        "lrs": report.lrs,
+        "seconds": report.seconds,
+        "at": report.at.isoformat(),
+    }
+
+
+def pick_documents(archive: Archive, sweep_id: str) -> list[dict[str, Any]]:
+    """The picks of a sweep, as `lrsweep pick --json` has them."""
+    picks = archive.picks(sweep_id)
+    passports = Passports.of(archive.sweep(sweep_id)) if picks else None
+    return [pick_document(pick, passports) for pick in picks] if passports else []
+
+
+def pick_document(pick: Pick, passports: Passports) -> dict[str, Any]:
+    """One pick with its evidence and its passport."""
     return {
         "optimizer": pick.optimizer,
         "scheduler": pick.scheduler,
@@ -88,4 +143,12 @@ def pick_document(pick: Pick) -> dict[str, Any]:
         "low": pick.low,
         "high": pick.high,
         "notes": list(pick.notes),
+        "luck": pick.luck and asdict(pick.luck),
+        "stability": [asdict(each) for each in pick.stability],
+        "folk_grid": pick.folk_grid and asdict(pick.folk_grid),
+        "passport": asdict(passports.of_pick(pick)),
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from service.archive import Archive
 from service.cli.output import notes, print_json, results
 from service.cli.progress import progress
 from service.cli.rangetables import print_range_tests
@@ -53,13 +54,18 @@ def conduct(
             say=watcher.say,
             retry_failed=retry_failed,
         )
+    print_results(store, launched.sweep_id, spec, json=json)
+    return _say_how_to_go_on(home, store, launched)
+
+
+def print_results(archive: Archive, sweep_id: str, spec: SweepSpec, *, json: bool) -> None:
+    """Prints what a sweep found out: its document, its picks, or what its range tests say where there are no trials."""
     if json:
-        print_json(sweep_document(store, launched.sweep_id))
-    elif picks := store.picks(launched.sweep_id):
+        print_json(sweep_document(archive, sweep_id))
+    elif picks := archive.picks(sweep_id):
         results().print(picks_table(picks, spec.objective))
     elif not spec.trials:
-        print_range_tests(store.range_tests(launched.sweep_id), spec.range_test.group if spec.range_test else None)
-    return _say_how_to_go_on(home, store, launched)
+        print_range_tests(archive.range_tests(sweep_id), spec.range_test.group if spec.range_test else None)
 
 
 def _say_how_to_go_on(home: Home, store: Store, launched: Launched) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Json, StoreUrl, SweepRef, TrackingUri, open_store
+from service.cli.options import Json, StoreUrl, SweepRef, TrackingUri, open_here
 from service.cli.output import notes, print_json
 
 app = typer.Typer(help="Look after the store and what MLflow shows of it.", no_args_is_help=True)
@@ -38,7 +38,7 @@ def sync(
     from sweeps.errors import EnvironmentFailure, UserError
 
     home = Home.find(store=store, tracking_uri=tracking_uri)
-    opened = open_store(store)
+    opened = open_here(store)
     sweep_id = opened.resolve(sweep)
     if opened.sweep(sweep_id).status is Status.RUNNING:
         raise UserError(

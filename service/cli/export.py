@@ -3,40 +3,65 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from service.cli.options import StoreUrl, SweepRef, open_store
+from service.cli.options import ServerUrl, StoreUrl, SweepRef, open_archive
 from service.cli.output import notes
+
+if TYPE_CHECKING:
+    from service.columns import Columns
 
 
 def export(
     sweep: SweepRef = "last",
     format: Annotated[
-        Literal["csv", "json", "optuna"],
-        typer.Option(help="Trials as CSV; everything, curves too, as JSON; a study for optuna-dashboard."),
+        Literal["csv", "parquet", "json", "optuna"],
+        typer.Option(help="A table as CSV or Parquet; everything, curves too, as JSON; a study for optuna-dashboard."),
     ] = "csv",
+    table: Annotated[
+        Literal["trials", "epochs", "steps", "picks", "range-tests", "rules"],
+        typer.Option(help="Which table, of CSV and Parquet."),
+    ] = "trials",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; for optuna a new SQLite file. [default: -]")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; for optuna and parquet a new one. [default: -]"),
     ] = None,
     store: StoreUrl = None,
+    server: ServerUrl = None,
 ) -> None:
-    """Export a sweep as CSV, JSON, or an Optuna study."""
-    opened = open_store(store)
+    """Export a sweep as CSV, Parquet, JSON, or an Optuna study."""
+    from service.columns import TABLES
+    from sweeps.errors import UserError
+
+    opened = open_archive(store, server)
     sweep_id = opened.resolve(sweep)
+    if table != "trials" and format not in ("csv", "parquet"):
+        raise UserError(f"--table {table} goes with --format csv or parquet; {format} has all of it")
     if format == "optuna":
-        _optuna(opened, sweep_id, output or Path(f"{sweep_id}.optuna.db"))
+        _optuna(opened, sweep_id, _new(output or Path(f"{sweep_id}.optuna.db")))
+        return
+    if format == "parquet":
+        _parquet(TABLES[table](opened, sweep_id), _new(output or Path(f"{sweep_id}.{table}.parquet")))
         return
     with _target(output) as target:
         if format == "csv":
-            _csv(opened, sweep_id, target)
+            _csv(TABLES[table](opened, sweep_id), target)
         else:
             json.dump(_everything(opened, sweep_id), target, indent=2)
             target.write("\n")
+
+
+def _new(file: Path) -> Path:
+    from sweeps.errors import UserError
+
+    if file.exists():
+        raise UserError(f"{file} exists already: name a new file with --output")
+    return file
 
 
 @contextmanager
@@ -49,15 +74,34 @@ def _target(output: Path | None) -> Iterator[TextIO]:
     notes().print(f"wrote {output}")
 
 
-def _csv(store: Any, sweep_id: str, target: TextIO) -> None:
-    from service.views import trial_document
+def _csv(columns: "Columns", target: TextIO) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
 
-    documents = [trial_document(trial) for trial in store.trials(sweep_id)]
-    params = sorted({name for document in documents for name in document["params"]})
-    fields = ("number", "optimizer", "scheduler", "initial_lr", "outcome", "value", "epochs", "seed", "mlflow_run_id")
-    writer = csv.DictWriter(target, [*fields, *params], extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**document, **document["params"]} for document in documents)
+
+def _parquet(columns: "Columns", file: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    uniform = {name: list(map(_text, cells)) if _mixed(cells) else cells for name, cells in columns.items()}
+    try:
+        parquet.write_table(pyarrow.table(uniform), file)
+    except OSError as error:
+        from sweeps.errors import UserError
+
+        raise UserError(f"cannot write {file}: {error}") from error
+    notes().print(f"wrote {file}", markup=False)
+
+
+def _mixed(cells: Sequence[Any]) -> bool:
+    """True if a column has no one type, as Parquet wants: a hyperparameter may be a number here and a text there."""
+    kinds = {type(each) for each in cells} - {type(None)}
+    return len(kinds) > 1 and kinds != {int, float}
+
+
+def _text(cell: Any) -> str | None:
+    return None if cell is None else str(cell)
 
 
 def _everything(store: Any, sweep_id: str) -> dict[str, Any]:
@@ -102,21 +146,20 @@ def _json_number(value: float) -> float | None:
 
 
 def _optuna(store: Any, sweep_id: str, file: Path) -> None:
-    from sweeps.errors import UserError
+    from service.history import history
+    from service.passports import Passports
+    from sweeps.lanerecords import LanePlan
     from sweeps.lanes import search_window
     from sweeps.proposer import OptunaProposer
-    from sweeps.records import LanePlan
-    from sweeps.space import search_space, starting_points
-    from sweeps.specfile import parse_spec
+    from sweeps.space import search_space
+    from sweeps.startingpoints import starting_points
 
-    if file.exists():
-        raise UserError(f"{file} exists already: name a new file with --output")
     record = store.sweep(sweep_id)
-    spec, tests = parse_spec(record.spec), store.range_tests(sweep_id)
+    spec, tests = Passports.of(record).spec, store.range_tests(sweep_id)
     epochs = spec.budget.total_epochs(record.steps_per_epoch or 1)
     space = search_space(spec, tests, epochs)
     window = search_window(spec, record.lanes or LanePlan())
     proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs, window)
-    proposer.replay(store.history(sweep_id))
+    proposer.replay(history(store, sweep_id))
     proposer.export(f"sqlite:///{file}", f"{record.name}-{sweep_id}")
     notes().print(f"wrote {file}: open it with `optuna-dashboard sqlite:///{file}`")

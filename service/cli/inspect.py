@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Json, StoreUrl, SweepRef, open_store
+from service.cli.options import Json, ServerUrl, StoreUrl, SweepRef, open_archive
 from service.cli.output import number, print_json, results
 
 
 def list_sweeps(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show so many, newest first.")] = 20,
     store: StoreUrl = None,
+    server: ServerUrl = None,
     json: Json = False,
 ) -> None:
     """List the sweeps of the store, newest first."""
@@ -18,7 +19,7 @@ def list_sweeps(
 
     from service.views import sweep_summary
 
-    sweeps = open_store(store).sweeps(limit=limit)
+    sweeps = open_archive(store, server).sweeps(limit=limit)
     if json:
         print_json([sweep_summary(sweep) for sweep in sweeps])
         return
@@ -34,16 +35,17 @@ def list_sweeps(
     results().print(table)
 
 
-def show(sweep: SweepRef = "last", store: StoreUrl = None, json: Json = False) -> None:
+def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = None, json: Json = False) -> None:
     """Show one sweep: its range tests, trials, picks, and where MLflow has it."""
     from rich.table import Table
 
     from service.cli.tables import picks_table, trials_table
+    from service.history import history
     from service.tracking.links import run_url
     from service.views import sweep_document
     from sweeps.specfile import parse_spec
 
-    opened = open_store(store)
+    opened = open_archive(store, server)
     sweep_id = opened.resolve(sweep)
     if json:
         print_json(sweep_document(opened, sweep_id))
@@ -72,7 +74,8 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, json: Json = False) -
             )
         console.print(table)
     if record.total_trials:
-        console.print(trials_table(opened.trials(sweep_id), objective))
+        curves = {each.proposal.number: each.objectives for each in history(opened, sweep_id)}
+        console.print(trials_table(opened.trials(sweep_id), objective, curves))
     if picks := opened.picks(sweep_id):
         console.print(picks_table(picks, objective))
     if record.mlflow:

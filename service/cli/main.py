@@ -4,7 +4,24 @@ import sys
 
 import typer
 
-from service.cli import catalogue, db, doctor, export, inspect, manage, pick, preview, rangetest, run, ui
+from service.cli import (
+    catalogue,
+    coordinator,
+    db,
+    doctor,
+    export,
+    inspect,
+    manage,
+    pick,
+    preview,
+    rangetest,
+    report,
+    run,
+    serve,
+    token,
+    ui,
+    watch,
+)
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
 
@@ -22,12 +39,17 @@ app.command()(run.validate)
 app.command("range-test")(rangetest.range_test)
 app.command("list")(inspect.list_sweeps)
 app.command()(inspect.show)
+app.command()(watch.watch)
 app.command()(pick.pick)
 app.command()(manage.cancel)
 app.command()(manage.retry)
+app.command()(coordinator.coordinator)
+app.command()(serve.serve)
+app.add_typer(token.app, name="token")
 app.command()(catalogue.catalogue)
 app.command()(preview.preview)
 app.command()(ui.ui)
+app.command()(report.report)
 app.command()(export.export)
 app.add_typer(db.app, name="db")
 app.command()(doctor.doctor)

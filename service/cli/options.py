@@ -1,8 +1,14 @@
 """Options and arguments that several commands share."""
 
-from typing import Annotated, Any
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from service.archive import Archive
+    from service.remote.archive import RemoteArchive
+    from service.store import Store
 
 SweepRef = Annotated[str, typer.Argument(metavar="ID", help="A sweep's id, the start of one, or `last`.")]
 StoreUrl = Annotated[
@@ -13,12 +19,51 @@ TrackingUri = Annotated[
     str | None,
     typer.Option("--tracking-uri", metavar="URI", help="MLflow tracking URI. [default: .lrsweep/mlflow.db]"),
 ]
+ServerUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Ask this server (`lrsweep serve`), with LRSWEEP_TOKEN. [default: LRSWEEP_SERVER]",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
-def open_store(url: str | None) -> Any:
-    """The store that a command reads: the embedded one unless a URL says otherwise."""
+def open_archive(store: str | None, server: str | None) -> "Archive":
+    """The sweeps that a command reads: a server's if one is named, else those of a store."""
+    return open_server(store, server) or _open(store)
+
+
+def open_server(store: str | None, server: str | None) -> "RemoteArchive | None":
+    """The server that a command talks to, if one is named: a flag goes before LRSWEEP_SERVER, --store too."""
+    from sweeps.errors import UserError
+
+    if store is not None and server is not None:
+        raise UserError("--store and --server name two places: leave one of them out")
+    url = server or (os.environ.get("LRSWEEP_SERVER") if store is None else None)
+    if not url:
+        return None
+    from service.remote.archive import RemoteArchive
+    from service.remote.http import Connection
+
+    return RemoteArchive(Connection.open(url))
+
+
+def open_here(store: str | None) -> "Store":
+    """The store, for what no server does for others. Raises UserError where LRSWEEP_SERVER says to ask one."""
+    from sweeps.errors import UserError
+
+    if store is None and os.environ.get("LRSWEEP_SERVER"):
+        raise UserError(
+            "this works on the store itself and not through LRSWEEP_SERVER: run it where the store is, with --store "
+            "URL, or unset LRSWEEP_SERVER"
+        )
+    return _open(store)
+
+
+def _open(store: str | None) -> "Store":
     from service.home import Home
     from service.store import Store
 
-    return Store.open(Home.find(store=url).store_url)
+    return Store.open(Home.find(store=store).store_url)

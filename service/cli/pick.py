@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from service.cli.options import Json, StoreUrl, SweepRef, open_store
+from service.cli.options import Json, ServerUrl, StoreUrl, SweepRef, open_archive
 from service.cli.output import print_json, results
 
 if TYPE_CHECKING:
-    from service.store import Store
+    from service.archive import Archive
     from sweeps.records import RangeTest
 
 _ALL = "all"
@@ -26,6 +26,7 @@ def pick(
         typer.Option(metavar="RULE", help="What this rule reads off the range tests: valley, steep, ...; or all."),
     ] = None,
     store: StoreUrl = None,
+    server: ServerUrl = None,
     json: Json = False,
 ) -> None:
     """Print the best initial LR per optimizer and scheduler, with its evidence.
@@ -38,7 +39,7 @@ def pick(
     from sweeps.errors import UserError
     from sweeps.snippet import torch_lines
 
-    opened = open_store(store)
+    opened = open_archive(store, server)
     sweep_id = opened.resolve(sweep)
     if rule is not None:
         if scheduler is not None or format != "table":
@@ -72,22 +73,22 @@ def pick(
         results().print(picks_table(found, spec.objective))
 
 
-def _of_range_tests(store: "Store", sweep_id: str, optimizer: str | None, json: bool) -> None:
+def _of_range_tests(archive: "Archive", sweep_id: str, optimizer: str | None, json: bool) -> None:
     """What range tests alone recommend: there are no trials to pick from."""
     from service.cli.rangetables import answer
     from service.passports import Passports
     from service.views import range_test_documents
 
-    tests = _tests(store, sweep_id, optimizer)
+    tests = _tests(archive, sweep_id, optimizer)
     if json:
-        print_json(range_test_documents(store, sweep_id, tests))
+        print_json(range_test_documents(archive, sweep_id, tests))
         return
-    range_test = Passports.of(store.sweep(sweep_id)).spec.range_test
+    range_test = Passports.of(archive.sweep(sweep_id)).spec.range_test
     for test in tests:
         print(answer(test, range_test.group if range_test else None))
 
 
-def _by_rule(store: "Store", sweep_id: str, rule: str, optimizer: str | None, json: bool) -> None:
+def _by_rule(archive: "Archive", sweep_id: str, rule: str, optimizer: str | None, json: bool) -> None:
     from service.cli.rangetables import print_rules
     from service.passports import Passports
     from service.rangeviews import rule_document
@@ -96,20 +97,20 @@ def _by_rule(store: "Store", sweep_id: str, rule: str, optimizer: str | None, js
 
     if rule != _ALL and rule not in RULES:
         raise UserError(f"--rule: {unknown('rule', rule, [*RULES, _ALL])}")
-    tests = _tests(store, sweep_id, optimizer)
+    tests = _tests(archive, sweep_id, optimizer)
     rules = list(RULES) if rule == _ALL else [rule]
     readings = {test.optimizer: {name: apply_rule(test, name) for name in rules} for test in tests}
     if not json:
         print_rules(readings)
         return
-    passports = Passports.of(store.sweep(sweep_id))
+    passports = Passports.of(archive.sweep(sweep_id))
     print_json([rule_document(test, readings[test.optimizer][name], passports) for test in tests for name in rules])
 
 
-def _tests(store: "Store", sweep_id: str, optimizer: str | None) -> "list[RangeTest]":
+def _tests(archive: "Archive", sweep_id: str, optimizer: str | None) -> "list[RangeTest]":
     from sweeps.errors import UserError, unknown
 
-    tests = store.range_tests(sweep_id)
+    tests = archive.range_tests(sweep_id)
     if not tests:
         raise UserError(
             f"sweep {sweep_id} has no range tests for a rule to read: start some with `lrsweep range-test --task TASK "

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from service.cli.options import Json, StoreUrl, TrackingUri
+from service.cli.options import Json, ServerUrl, StoreUrl, TrackingUri, open_server
 from service.cli.run import Settings, SpecFile
 
 _EPOCHS, _TRAININGS = 10, 3.0
 """The budget, and what a probe may cost, where nobody says."""
-_OF_THE_SEARCH = ("sampler", "pruner", "early_stopping", "starts", "timeout")
+_OF_THE_SEARCH = ("sampler", "pruner", "early_stopping", "starts", "folk_grid", "stability", "timeout")
 """What a spec file says about trials, of which there are none."""
 
 
@@ -53,6 +53,7 @@ def range_test(
         str | None, typer.Option(metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one.")
     ] = None,
     store: StoreUrl = None,
+    server: ServerUrl = None,
     tracking_uri: TrackingUri = None,
     json: Json = False,
 ) -> int:
@@ -78,6 +79,11 @@ def range_test(
         "range_test.probe": trainings,
     }
     raw = _raw(file, flags, settings or [])
+    if archive := open_server(store, server):
+        from service.cli.remote import conduct_remotely, refuse_placement
+
+        refuse_placement(runner=runner, address=address, tracking_uri=tracking_uri)
+        return conduct_remotely(archive, lambda: archive.submit(raw), json=json)
     spec = parse_spec(raw)
     home, opened = open_home(store, tracking_uri)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from service.cli.options import Json, StoreUrl, TrackingUri
+from service.cli.options import Json, ServerUrl, StoreUrl, TrackingUri, open_server
 from service.cli.output import notes, print_json
 from service.cli.overrides import raw_spec
 
@@ -50,20 +50,25 @@ def run(
         str | None, typer.Option(metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one.")
     ] = None,
     store: StoreUrl = None,
+    server: ServerUrl = None,
     tracking_uri: TrackingUri = None,
     json: Json = False,
 ) -> int:
     """Run a sweep: range tests, then trials, then the best initial LR per optimizer and scheduler.
 
     The spec is a FILE, flags, or both (flags win). Ctrl-C stops within an epoch and keeps what was done;
-    `--resume ID` goes on from there.
+    `--resume ID` goes on from there. With `--server` it runs there, and Ctrl-C only leaves it.
     """
     from service.cli.conduct import conduct, open_home
     from service.launch import Place
     from sweeps.errors import UserError
     from sweeps.specfile import parse_spec
 
-    place = Place(runner=runner, address=address)
+    place, archive = Place(runner=runner, address=address), open_server(store, server)
+    if archive is not None:
+        from service.cli.remote import conduct_remotely, refuse_placement
+
+        refuse_placement(runner=runner, address=address, tracking_uri=tracking_uri)
     flags = {
         "name": name,
         "task": task,
@@ -81,11 +86,16 @@ def run(
     if resume is not None:
         if file is not None or settings or any(value not in (None, []) for value in flags.values()):
             raise UserError("--resume goes on with a recorded sweep and its own spec: leave FILE and other flags out")
+        if archive is not None:
+            remote_id = archive.resolve(resume)
+            return conduct_remotely(archive, lambda: archive.requeue(remote_id), json=json)
         home, opened = open_home(store, tracking_uri)
         sweep_id = opened.resolve(resume)
         _refuse_done(opened, sweep_id)
         return conduct(home, opened, parse_spec(opened.sweep(sweep_id).spec), lambda: sweep_id, place=place, json=json)
     raw = raw_spec(file, flags, settings or [])
+    if archive is not None:
+        return conduct_remotely(archive, lambda: archive.submit(raw), json=json)
     spec = parse_spec(raw)
     home, opened = open_home(store, tracking_uri)
 

@@ -1,10 +1,12 @@
 """Tables that several commands print."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
 from service.cli.output import number
+from service.cli.sparklines import sparkline
+from service.pickwords import folk_words, stability_words
 from service.records import TrialRecord
 from service.tracking.naming import short_text
 from sweeps.objective import Objective
@@ -18,8 +20,13 @@ def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
         table.add_column(name, no_wrap=True)
     for name in ("initial LR", objective.metric, "as good from", "to", "tried"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("with")
-    table.add_column("note")
+    beside = {
+        name: words
+        for name, words in (("at multiples", stability_words), ("folk grid", folk_words))
+        if any(map(words, picks))
+    }
+    for name in (*beside, "with", "note"):
+        table.add_column(name)
     for pick in picks:
         table.add_row(
             pick.optimizer,
@@ -29,17 +36,22 @@ def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
             f"{pick.low:.1e}",
             f"{pick.high:.1e}",
             str(pick.tried),
+            *(words(pick) for words in beside.values()),
             _params_text(pick),
             "; ".join(pick.notes),
         )
     return table
 
 
-def trials_table(trials: Sequence[TrialRecord], objective: Objective) -> Table:
-    """Every trial of a sweep, by number."""
+def trials_table(
+    trials: Sequence[TrialRecord], objective: Objective, curves: Mapping[int, Sequence[float]] | None = None
+) -> Table:
+    """Every trial of a sweep, by number. `curves` holds the objective after each epoch, by the trial's number."""
     table = Table(title="Trials")
-    for name in ("#", "optimizer", "scheduler", "initial LR", "seed", "outcome", objective.metric, "epochs", "with"):
+    for name in ("#", "optimizer", "scheduler", "initial LR", "seed", "outcome", objective.metric, "epochs"):
         table.add_column(name, justify="right" if name in ("#", "initial LR", "seed", "epochs") else "left")
+    for name in ("curve", "with") if curves is not None else ("with",):
+        table.add_column(name, no_wrap=name == "curve")
     for trial in trials:
         proposal = trial.proposal
         table.add_row(
@@ -51,6 +63,7 @@ def trials_table(trials: Sequence[TrialRecord], objective: Objective) -> Table:
             trial.outcome.value if trial.outcome else "running",
             number(trial.value),
             str(trial.epochs),
+            *([sparkline(curves.get(proposal.number, ()))] if curves is not None else []),
             _params_text(proposal),
         )
     return table

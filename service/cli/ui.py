@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import StoreUrl, TrackingUri, open_store
+from service.cli.options import ServerUrl, StoreUrl, TrackingUri, open_archive
 from service.cli.output import notes
 
 
@@ -15,6 +15,7 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1 for the embedded MLflow.")] = 5000,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the link in a browser too.")] = False,
     store: StoreUrl = None,
+    server: ServerUrl = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Serve the embedded MLflow UI on loopback until Ctrl-C, or print the link into the MLflow server in use."""
@@ -24,7 +25,7 @@ def ui(
     home = Home.find(store=store, tracking_uri=tracking_uri)
     link = f"{base_url(home.tracking_uri, port=port)}/?workflowType=machine_learning"
     if sweep:
-        opened = open_store(store)
+        opened = open_archive(store, server)
         record = opened.sweep(opened.resolve(sweep))
         if record.mlflow:
             link = run_url(record.mlflow, port=port)

@@ -2,7 +2,8 @@
 
 from service.store.lifecycle import LeaseLost
 from service.store.recorder import StoreRecorder
+from service.store.refusals import Conflict, NotFound
 from service.store.schema import upgrade
 from service.store.store import Store
 
-__all__ = ["LeaseLost", "Store", "StoreRecorder", "upgrade"]
+__all__ = ["Conflict", "LeaseLost", "NotFound", "Store", "StoreRecorder", "upgrade"]

@@ -66,8 +66,18 @@ def upsert(
 
     All have the same columns; there is at least one.
     """
-    # Only the dialect in use: the other's import would cost every command a twentieth of a second.
-    insert = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}").insert
-    statement = insert(row.__table__)
+    statement = _insert(session)(row.__table__)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys and name not in keep}
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def insert_new(session: Session, row: type[Base], values: Mapping[str, Any]) -> bool:
+    """Inserts a row and says True, or False if there is one with its keys, of this moment's others too."""
+    table = row.__table__
+    statement = _insert(session)(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return session.execute(statement, values).first() is not None
+
+
+def _insert(session: Session) -> Any:
+    # Only the dialect in use: the other's import would cost every command a twentieth of a second.
+    return import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}").insert

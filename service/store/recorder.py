@@ -1,64 +1,70 @@
 """The store as the coordinator's recorder: what it returned from is on disk."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Float, Table, bindparam, delete, func, update
+from sqlalchemy import Float, Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.store.codec import finite, pack, pack_named, storable, to_json
 from service.store.database import Database, upsert
+from service.store.lifecycle import refuse_others
+from service.store.picks import pick_values
+from service.store.rangetests import range_test_values
+from service.store.sweeps import locked_sweep
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
-from sweeps.records import Ended, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
+from sweeps.lanerecords import LanePlan, LaneProbe
+from sweeps.records import Ended, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
 
 _TRIALS = cast(Table, TrialRow.__table__)
 
 
 class StoreRecorder:
-    """Records one sweep (`sweeps.ports.Recorder`). Every call is one transaction and may be repeated."""
+    """Records one sweep (`sweeps.ports.Recorder`). Every call is one transaction and may be repeated.
 
-    def __init__(self, database: Database, sweep_id: str) -> None:
+    Every call raises LeaseLost, and records nothing, if the sweep is no longer its owner's: whoever slept through the
+    end of their lease must not write into what another has taken over.
+    """
+
+    def __init__(self, database: Database, sweep_id: str, owner: str | None = None) -> None:
         self._database = database
-        self._sweep_id = sweep_id
+        self._sweep_id, self._owner = sweep_id, owner
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        with self._database.write() as session:
+            if self._owner is not None:
+                refuse_others(locked_sweep(session, self._sweep_id), self._owner)
+            yield session
 
     def probed(self, info: TaskInfo) -> None:
-        """Keeps the steps per epoch."""
-        with self._database.write() as session:
-            session.execute(
-                update(SweepRow).where(SweepRow.id == self._sweep_id).values(steps_per_epoch=info.steps_per_epoch)
-            )
+        """Keeps the steps per epoch and the batch size."""
+        found = {"steps_per_epoch": info.steps_per_epoch, "batch_size": info.batch_size}
+        with self._write() as session:
+            session.execute(update(SweepRow).where(SweepRow.id == self._sweep_id).values(**found))
 
     def planned(self, plan: LanePlan, probe: LaneProbe | None) -> None:
         """Keeps how the workers train, for a resumed sweep to do the same, and why."""
         lanes = {"plan": to_json(asdict(plan)), "probe": probe and _plain_probe(probe)}
-        with self._database.write() as session:
+        with self._write() as session:
             session.execute(update(SweepRow).where(SweepRow.id == self._sweep_id).values(lanes=lanes))
 
     def range_tested(self, test: RangeTest) -> None:
         """Keeps a range test; another of the same optimizer replaces it."""
-        values = {
-            "sweep_id": self._sweep_id,
-            "optimizer": test.optimizer,
-            "initial_lr": test.initial_lr,
-            "low": test.low,
-            "high": test.high,
-            "trusted": test.trusted,
-            "reasons": list(test.reasons),
-            "seeds": list(test.seeds),
-            "lengths": [len(losses) for losses in test.losses],
-            "lrs": pack(test.lrs),
-            "losses": pack(loss for losses in test.losses for loss in losses),
-        }
-        with self._database.write() as session:
-            upsert(session, RangeTestRow, [values], keys=("sweep_id", "optimizer"))
+        row = {"sweep_id": self._sweep_id, **range_test_values(test)}
+        with self._write() as session:
+            upsert(session, RangeTestRow, [row], keys=("sweep_id", "optimizer"))
 
     def proposed(self, proposal: Proposal) -> None:
-        """Adds a trial. One that is proposed again, in a resumed sweep, stays as it is."""
-        with self._database.write() as session:
-            if session.get(TrialRow, (self._sweep_id, proposal.number)) is not None:
+        """Adds a trial. One that is proposed again, in a resumed sweep, stays as it is, begun once more."""
+        with self._write() as session:
+            known = session.get(TrialRow, (self._sweep_id, proposal.number))
+            if known is not None:
+                self._begin_again(session, known)
                 return
             session.add(
                 TrialRow(
@@ -72,9 +78,20 @@ class StoreRecorder:
                     seed=proposal.seed,
                     origin=proposal.origin,
                     epochs=0,
+                    attempts=1,
                     started=datetime.now(UTC),
                 )
             )
+
+    def _begin_again(self, session: Session, trial: TrialRow) -> None:
+        reached = session.scalar(
+            select(func.max(ReportRow.epoch)).where(
+                ReportRow.sweep_id == self._sweep_id, ReportRow.number == trial.number
+            )
+        )
+        if (reached or 0) > trial.furthest:
+            trial.attempts, trial.furthest = 0, reached or 0
+        trial.attempts += 1
 
     def reported(self, epochs: Sequence[Reported]) -> None:
         """Keeps epochs, in one transaction: reports, curves, and how far each trial is, with its last finite objective.
@@ -85,7 +102,7 @@ class StoreRecorder:
         keys = [{"sweep_id": self._sweep_id, "number": number, "epoch": report.epoch} for number, report, _ in epochs]
         reports = [_report_row(report, objective) for _, report, objective in epochs]
         curves = [_curve_row(report) for _, report, _ in epochs]
-        with self._database.write() as session:
+        with self._write() as session:
             self._advance(session, epochs)
             upsert(session, ReportRow, _joined(keys, reports), keys=tuple(keys[0]), keep=("at",))
             upsert(session, CurveRow, _joined(keys, curves), keys=tuple(keys[0]))
@@ -120,7 +137,7 @@ class StoreRecorder:
             "value": finite(value),
             "ended": datetime.now(UTC),
         }
-        with self._database.write() as session:
+        with self._write() as session:
             epochs = self._update_trial(session, number, outcome)
             for table in (ReportRow, CurveRow):
                 session.execute(
@@ -129,23 +146,10 @@ class StoreRecorder:
 
     def picked(self, picks: Sequence[Pick]) -> None:
         """Replaces all picks of the sweep."""
-        with self._database.write() as session:
+        with self._write() as session:
             session.execute(delete(PickRow).where(PickRow.sweep_id == self._sweep_id))
             session.add_all(
-                PickRow(
-                    sweep_id=self._sweep_id,
-                    position=position,
-                    optimizer=pick.optimizer,
-                    scheduler=pick.scheduler,
-                    initial_lr=pick.initial_lr,
-                    value=pick.value,
-                    params=to_json(pick.params),
-                    trials=list(pick.trials),
-                    tried=pick.tried,
-                    low=pick.low,
-                    high=pick.high,
-                    notes=list(pick.notes),
-                )
+                PickRow(sweep_id=self._sweep_id, position=position, **pick_values(pick))
                 for position, pick in enumerate(picks)
             )
 

@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select
 from service.records import Curve, ReportRecord, TrialRecord
 from service.store.codec import to_values, unpack, unpack_named
 from service.store.database import Database
+from service.store.picks import pick_of
 from service.store.rangetests import range_test
 from service.store.refusals import NotFound
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, TrialRow
@@ -127,21 +128,7 @@ class Results(Database):
         """The picks, in the order in which they were made."""
         picks = select(PickRow).where(PickRow.sweep_id == sweep_id).order_by(PickRow.position)
         with self.read() as session:
-            return [
-                Pick(
-                    optimizer=row.optimizer,
-                    scheduler=row.scheduler,
-                    initial_lr=row.initial_lr,
-                    value=row.value,
-                    params=to_values(row.params),
-                    trials=tuple(row.trials),
-                    tried=row.tried,
-                    low=row.low,
-                    high=row.high,
-                    notes=tuple(row.notes),
-                )
-                for row in session.scalars(picks)
-            ]
+            return [pick_of(row) for row in session.scalars(picks)]
 
 
 def _trials(sweep_id: str) -> Select[TrialRow]:

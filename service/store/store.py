@@ -3,17 +3,21 @@
 from typing import Self
 
 from service.store import schema
+from service.store.counts import Counts
 from service.store.engine import connect, hidden, parse
 from service.store.failures import explained
 from service.store.lifecycle import Lifecycle
 from service.store.places import Places
+from service.store.queue import Queue
 from service.store.recorder import StoreRecorder
 from service.store.results import Results
+from service.store.submissions import Submissions
 from service.store.sweeps import Sweeps
+from service.store.tokens import Tokens
 from sweeps.errors import UserError
 
 
-class Store(Sweeps, Lifecycle, Results, Places):
+class Store(Sweeps, Submissions, Lifecycle, Results, Places, Tokens, Queue, Counts):
     """Everything that lrsweep remembers, in SQLite or PostgreSQL. Threads may share one.
 
     Raises EnvironmentFailure from any method when the disk is full or the server is away; what was recorded
@@ -47,6 +51,11 @@ class Store(Sweeps, Lifecycle, Results, Places):
             engine.dispose()
             raise
 
-    def recorder(self, sweep_id: str) -> StoreRecorder:
-        """The recorder of one sweep, for its coordinator."""
-        return StoreRecorder(self, sweep_id)
+    def recorder(self, sweep_id: str, owner: str | None = None) -> StoreRecorder:
+        """The recorder of one sweep, for its coordinator; one with an owner records under their lease only."""
+        return StoreRecorder(self, sweep_id, owner)
+
+    def is_current(self) -> bool:
+        """True if the database answers and has this version's tables."""
+        with explained(parse(self.url)):
+            return schema.is_current(self._engine)

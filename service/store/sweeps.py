@@ -13,14 +13,19 @@ from sqlalchemy.orm import Session
 from service.records import MlflowPlace, Status, SweepRecord
 from service.store.codec import to_json
 from service.store.database import Database
+from service.store.refusals import NotFound
 from service.store.tables import SweepRow, TrialRow
 from sweeps.errors import UserError
 from sweeps.finding import Finding
-from sweeps.records import LanePlan, LaneProbe
+from sweeps.lanerecords import LanePlan, LaneProbe
+from sweeps.records import CodeVersion
 
 # Base 32 without what is read wrongly from a screen (0 and o, 1 and l); 40 bits are enough for one store.
 _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
 _LENGTH = 8
+
+_COMPARED = 1000
+"""Ids that a mistyped one is compared with: the newest."""
 
 
 class Sweeps(Database):
@@ -28,22 +33,10 @@ class Sweeps(Database):
 
     def create_sweep(self, *, name: str, task: str, spec: Mapping[str, Any], total_trials: int) -> str:
         """Adds a QUEUED sweep and returns its id. Raises UserError for a spec that JSON cannot hold."""
-        storable_spec = to_json(spec)
-        sweep_id = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+        row = new_sweep(name=name, task=task, spec=spec, total_trials=total_trials)
         with self.write() as session:
-            session.add(
-                SweepRow(
-                    id=sweep_id,
-                    name=name,
-                    task=task,
-                    status=Status.QUEUED,
-                    spec=storable_spec,
-                    created=datetime.now(UTC),
-                    cancel_requested=False,
-                    total_trials=total_trials,
-                )
-            )
-        return sweep_id
+            session.add(row)
+            return row.id
 
     def add_findings(self, sweep_id: str, findings: Iterable[Finding]) -> None:
         """Keeps what the linter found; what a resumed sweep finds again is kept once."""
@@ -52,6 +45,11 @@ class Sweeps(Database):
             known = sweep.findings or []
             sweep.findings = known + [new for each in findings if (new := asdict(each)) not in known]
 
+    def set_code(self, sweep_id: str, code: CodeVersion) -> None:
+        """Keeps what is trained, as it is now; code that changes before the sweep is resumed is what counts then."""
+        with self.write() as session:
+            locked_sweep(session, sweep_id).code = asdict(code)
+
     def resolve(self, ref: str) -> str:
         """The id that `last`, an id or its beginning stands for. Raises UserError if that is not one."""
         newest = select(SweepRow.id).order_by(SweepRow.position.desc())
@@ -59,11 +57,16 @@ class Sweeps(Database):
             if ref == "last":
                 found = session.scalars(newest.limit(1)).all()
                 if not found:
-                    raise UserError("there is no sweep in this store yet; start one with `lrsweep run FILE`")
+                    raise NotFound("there is no sweep in this store yet; start one with `lrsweep run FILE`")
                 return found[0]
             beginning = ref.lower()
+            if not _may_be_id(beginning):
+                raise unknown_sweep(session, ref)
+            # A whole id first, as programs give it: in most databases no index helps to find the beginning of one.
+            if session.scalar(select(SweepRow.id).where(SweepRow.id == beginning)):
+                return beginning
             found = session.scalars(newest.where(SweepRow.id.startswith(beginning, autoescape=True)).limit(5)).all()
-            if not ref or not found:
+            if not found:
                 raise unknown_sweep(session, ref)
             if len(found) > 1:
                 raise UserError(f"'{ref}' is the beginning of more than one sweep: {', '.join(found)}; give more of it")
@@ -74,11 +77,46 @@ class Sweeps(Database):
         with self.read() as session:
             return sweep_record(session, sweep_id)
 
-    def sweeps(self, *, limit: int = 50, offset: int = 0) -> list[SweepRecord]:
-        """The sweeps, newest first."""
-        newest = _SELECT.order_by(SweepRow.position.desc()).limit(limit).offset(offset)
+    def sweeps(self, *, limit: int = 50, before: str | None = None, status: Status | None = None) -> list[SweepRecord]:
+        """The sweeps, newest first: those older than the sweep `before`, of one status or of all.
+
+        Raises NotFound if there is no sweep `before`.
+        """
+        newest = _SELECT.order_by(SweepRow.position.desc()).limit(limit)
+        if status is not None:
+            newest = newest.where(SweepRow.status == status)
         with self.read() as session:
+            if before is not None:
+                of_before = select(SweepRow.position).where(SweepRow.id == before)
+                position = session.scalar(of_before) if _may_be_id(before) else None
+                if position is None:
+                    raise unknown_sweep(session, before)
+                newest = newest.where(SweepRow.position < position)
             return [_record(row, ended) for row, ended in session.execute(newest)]
+
+
+def new_sweep(
+    *,
+    name: str,
+    task: str,
+    spec: Mapping[str, Any],
+    total_trials: int,
+    submitted_by: str | None = None,
+    unattended: bool = False,
+) -> SweepRow:
+    """The row of a QUEUED sweep with an id of its own. Raises UserError for a spec that JSON cannot hold."""
+    return SweepRow(
+        id="".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)),
+        name=name,
+        task=task,
+        status=Status.QUEUED,
+        spec=to_json(spec),
+        created=datetime.now(UTC),
+        cancel_requested=False,
+        total_trials=total_trials,
+        submitted_by=submitted_by,
+        unattended=unattended,
+    )
 
 
 _SELECT = select(
@@ -89,6 +127,11 @@ _SELECT = select(
     .scalar_subquery(),
 )
 """Sweeps, each with its number of ended trials, in one query however many there are."""
+
+
+def _may_be_id(ref: str) -> bool:
+    """False for what no id is or begins with, NUL among it, at which PostgreSQL would stumble."""
+    return ref.isascii() and ref.isalnum()
 
 
 def sweep_record(session: Session, sweep_id: str) -> SweepRecord:
@@ -107,11 +150,12 @@ def locked_sweep(session: Session, sweep_id: str) -> SweepRow:
     return row
 
 
-def unknown_sweep(session: Session, ref: str) -> UserError:
+def unknown_sweep(session: Session, ref: str) -> NotFound:
     """Says that there is no such sweep, which is nearest, and how to see all."""
-    near = get_close_matches(ref.lower(), session.scalars(select(SweepRow.id)), n=1)
+    recent = select(SweepRow.id).order_by(SweepRow.position.desc()).limit(_COMPARED)
+    near = get_close_matches(ref.lower(), session.scalars(recent), n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return UserError(f"there is no sweep '{ref}'; {hint}`lrsweep list` shows them all, and `last` is the newest")
+    return NotFound(f"there is no sweep '{ref}'; {hint}`lrsweep list` shows them all, and `last` is the newest")
 
 
 def _record(row: SweepRow, ended_trials: int) -> SweepRecord:
@@ -139,7 +183,10 @@ def _record(row: SweepRow, ended_trials: int) -> SweepRecord:
         steps_per_epoch=row.steps_per_epoch,
         lanes=LanePlan(**row.lanes["plan"]) if row.lanes else None,
         lane_probe=_lane_probe(row.lanes),
+        batch_size=row.batch_size,
+        code=CodeVersion(**row.code) if row.code else None,
         findings=tuple(Finding(**each) for each in row.findings or ()),
+        submitted_by=row.submitted_by,
     )
 
 

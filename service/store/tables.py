@@ -1,4 +1,4 @@
-"""The tables: a sweep, its trials, their reports and curves, its range tests and its picks.
+"""The tables: a sweep, its trials, their reports and curves, its range tests and its picks; tokens and submissions.
 
 Rows never leave the store. Keys are natural, (sweep, number) and (sweep, number, epoch), so that an epoch is
 recorded and a sweep is read without looking anything up first.
@@ -19,6 +19,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -49,10 +50,19 @@ class Base(DeclarativeBase):
     }
 
 
+_BEHIND = text("mlflow_behind")
+
+
 class SweepRow(Base):
     """A sweep and its lease: `owner` may work on it until `lease_until`."""
 
     __tablename__ = "sweeps"
+    __table_args__ = (
+        # Lists of the sweeps of one status, newest first.
+        Index(None, "status", "position"),
+        # The few that MLflow lacks part of, for which coordinators look twice a second.
+        Index("ix_sweeps_behind", "position", postgresql_where=_BEHIND, sqlite_where=_BEHIND),
+    )
 
     position: Mapped[int] = mapped_column(_Counter, primary_key=True)
     """Grows with every sweep: the order of the list, whatever the clocks say."""
@@ -68,6 +78,9 @@ class SweepRow(Base):
     cancel_requested: Mapped[bool]
     total_trials: Mapped[int]
     steps_per_epoch: Mapped[int | None]
+    batch_size: Mapped[int | None]
+    code: Mapped[dict[str, Any] | None]
+    """The CodeVersion of the task."""
     lanes: Mapped[dict[str, Any] | None]
     """The LanePlan and the LaneProbe behind it."""
     findings: Mapped[list[Any] | None]
@@ -77,6 +90,16 @@ class SweepRow(Base):
     mlflow_tracking_uri: Mapped[str | None]
     mlflow_experiment_id: Mapped[str | None]
     mlflow_run_id: Mapped[str | None]
+    submitted_by: Mapped[str | None]
+    """The name of the token; NULL where nobody was asked for one."""
+    unattended: Mapped[bool] = mapped_column(default=False)
+    """Whether a coordinator process runs it; else the command that made it does."""
+    mlflow_behind: Mapped[bool] = mapped_column(default=False)
+    """Whether MLflow may lack part of it."""
+    deaths: Mapped[int] = mapped_column(default=0)
+    """How often its process has died since it last got further than `progress`."""
+    progress: Mapped[int] = mapped_column(default=0)
+    """Reports, range tests and ended trials that it had at its last death."""
 
 
 class TrialRow(Base):
@@ -105,6 +128,10 @@ class TrialRow(Base):
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     mlflow_run_id: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often it was begun since it last got further than `furthest`."""
+    furthest: Mapped[int] = mapped_column(default=0)
+    """The epoch that it had reached when it was last begun."""
 
 
 class ReportRow(Base):
@@ -152,7 +179,10 @@ class CurveRow(Base):
 
 
 class RangeTestRow(Base):
-    """A range test; `losses` packs all seeds one after another, `lengths` says where each ends."""
+    """A range test; `losses` packs all seeds one after another, `lengths` says where each ends.
+
+    `probe` lists LR, seed, whether it exploded and how many values a lane has; `probe_values` packs those of all lanes.
+    """
 
     __tablename__ = "range_tests"
     __table_args__ = (PrimaryKeyConstraint("sweep_id", "optimizer"),)
@@ -168,6 +198,14 @@ class RangeTestRow(Base):
     lengths: Mapped[list[Any]]
     lrs: Mapped[bytes]
     losses: Mapped[bytes]
+    scheduler: Mapped[str]
+    interval_low: Mapped[float | None]
+    interval_high: Mapped[float | None]
+    metric_steps: Mapped[list[Any] | None]
+    metrics: Mapped[bytes | None]
+    """What was validated on the ramp, by name, packed together; NULL where nothing was."""
+    probe: Mapped[list[Any] | None]
+    probe_values: Mapped[bytes | None]
     mlflow_run_id: Mapped[str | None]
 
 
@@ -192,3 +230,30 @@ class PickRow(Base):
     low: Mapped[float]
     high: Mapped[float]
     notes: Mapped[list[Any]]
+    evidence: Mapped[dict[str, Any] | None]
+    """Luck, stability and the folk grid's best."""
+
+
+class SubmissionRow(Base):
+    """What an idempotency key stood for: the digest of the spec that came with it, and the sweep that was made."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (PrimaryKeyConstraint("submitter", "key"),)
+
+    submitter: Mapped[str]
+    key: Mapped[str]
+    digest: Mapped[str]
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
+
+
+class TokenRow(Base):
+    """A bearer token of the HTTP API, of which only the SHA-256 is kept."""
+
+    __tablename__ = "tokens"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    scope: Mapped[str]
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]

@@ -20,20 +20,9 @@ from service.store import Store, upgrade
 from service.store.engine import connect, parse, writing
 from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
 from sweeps.finding import Finding
+from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.pickevidence import FolkBest, Luck, Stressed
-from sweeps.records import (
-    CodeVersion,
-    Ended,
-    LanePlan,
-    LaneProbe,
-    Outcome,
-    Pick,
-    Probed,
-    Proposal,
-    RangeTest,
-    Report,
-    TaskInfo,
-)
+from sweeps.records import CodeVersion, Ended, Outcome, Pick, Probed, Proposal, RangeTest, Report, TaskInfo
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,0 +1,34 @@
+"""What stands beside a pick, in words: how it does at multiples of its LR, and what the folk grid would have got."""
+
+from sweeps.records import Pick
+
+
+def stability_words(pick: Pick) -> str:
+    """What each multiple of the LR came to; empty where none was trained.
+
+    >>> from sweeps.pickevidence import Stressed
+    >>> tried = (Stressed(factor=2, initial_lr=0.2, value=0.35, exploded=False),
+    ...          Stressed(factor=5, initial_lr=0.5, value=None, exploded=True))
+    >>> stability_words(Pick(optimizer="SGD", scheduler="none", initial_lr=0.1, value=0.3, params={}, trials=(0,),
+    ...                      tried=9, low=0.1, high=0.1, stability=tried))
+    '2x 0.35, 5x explodes'
+    """
+    return ", ".join(
+        f"{each.factor:g}x {'explodes' if each.exploded else '-' if each.value is None else format(each.value, '.4g')}"
+        for each in pick.stability
+    )
+
+
+def folk_words(pick: Pick) -> str:
+    """The best of the folk grid and what it came to; empty where it was not trained, or all of it exploded."""
+    best = pick.folk_grid
+    return f"{best.initial_lr:g}: {best.value:.4g}" if best is not None else ""
+
+
+def beside(pick: Pick) -> str:
+    """Both in sentences, for a note."""
+    stability, best = stability_words(pick), pick.folk_grid
+    folk = "" if best is None else f"The best of the folk grid, {best.initial_lr:g}, came to {best.value:.4g}."
+    if best is not None and (best.initial_lr, best.value) == (pick.initial_lr, pick.value):
+        folk = "It is of the folk grid itself."
+    return " ".join(filter(None, (f"At multiples of this LR: {stability}." if stability else "", folk)))

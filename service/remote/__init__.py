@@ -1,0 +1,1 @@
+"""A server of the HTTP API as commands see it: the same archive as a store, over `--server URL`."""
