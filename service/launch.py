@@ -21,11 +21,13 @@ from sweeps.coderefs import code_references
 from sweeps.coordinator import Coordinator, Past
 from sweeps.errors import EnvironmentFailure
 from sweeps.finding import warning
+from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.lint import Finding, lint
 from sweeps.ports import Recorder, Runner
-from sweeps.records import Ended, Ending, LanePlan, LaneProbe, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo
+from sweeps.records import Ended, Ending, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo
 from sweeps.spec import SweepSpec
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MLFLOW_PATIENCE = 60.0
 """Seconds that the end of a sweep waits for an MLflow that is away."""
 
@@ -102,10 +104,16 @@ class Interrupt:
         self.wanted = True
         self._say("stopping within an epoch, keeping what was done; press Ctrl-C again to leave at once")
 
+    def listen(self) -> None:
+        """Listens from now on, also where somebody else has taken our place: Ray does for SIGTERM, as it starts."""
+        for number in _SIGNALS:
+            signal.signal(number, self)
+
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Listens while the block runs."""
-        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.listen()
         try:
             yield
         finally:
@@ -137,6 +145,7 @@ def launch(
         TrackingProcess(home) as tracking,
         closing(_runner(spec, place)) as runner,
     ):
+        interrupt.listen()
         claimed = sweep_id()
         store.claim(claimed, owner, TTL)
         # Only when MLflow is written to no more: one sweep has one writer at a time.

@@ -5,17 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
 from service.cli.output import notes, number
-from sweeps.records import Ended, LanePlan, LaneProbe, Outcome, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
+from service.cli.tally import Tally
+from sweeps.lanerecords import LanePlan, LaneProbe
+from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
 from sweeps.spec import SweepSpec
-
-_SHOWN = 8
-"""Running trials shown at most."""
 
 
 class Watcher:
@@ -25,20 +19,27 @@ class Watcher:
         self._spec = spec
         self.console = notes()
         self.running: dict[int, tuple[Proposal, Report | None, float | None]] = {}
-        self.outcomes: Counter[Outcome] = Counter()
+        self.tally = Tally(spec)
         self.best: tuple[float, Proposal] | None = None
         self.phase = "starting workers"
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many trials ended how."""
+        return self.tally.outcomes
 
     def probed(self, info: TaskInfo) -> None:
         size = f"{info.parameters:,} parameters, {info.steps_per_epoch} steps an epoch" if info.steps_per_epoch else ""
         self.say(f"task {self._spec.task.use} on {info.device}{', ' if size else ''}{size}")
         self.phase = "LR range tests"
+        self.tally.steps_per_epoch(info.steps_per_epoch or 1)
 
     def planned(self, plan: LanePlan, probe: LaneProbe | None) -> None:
         if plan.count > 1:
             self.say(f"{plan.count} lanes a worker, {'stacked' if plan.fused else 'in turns'} ({plan.reason})")
 
     def range_tested(self, test: RangeTest) -> None:
+        self.tally.range_tested(test)
         if test.trusted:
             next_up = f", searching {test.low:.1e} to {test.high:.1e}" if self._spec.trials else ""
             self.say(f"range test {test.optimizer}: suggests {test.initial_lr:.2e}{next_up}")
@@ -48,16 +49,18 @@ class Watcher:
     def proposed(self, proposal: Proposal) -> None:
         self.phase = "trials"
         self.running[proposal.number] = (proposal, None, None)
+        self.tally.started(proposal)
 
     def reported(self, epochs: Sequence[Reported]) -> None:
         for trial, report, objective in epochs:
             self.running[trial] = (self.running[trial][0], report, objective)
+            self.tally.stepped(trial, report.epoch, report.step)
 
     def ended(self, number: int, ended: Ended, value: float | None) -> None:
         proposal, _, _ = self.running.pop(number)
         if ended.interrupted:
             return
-        self.outcomes[ended.outcome] += 1
+        self.tally.ended(proposal, ended.outcome, value)
         if value is not None and ended.outcome is Outcome.COMPLETE:
             self.best = min(self.best or (value, proposal), (value, proposal), key=lambda pair: self._rank(pair[0]))
         if ended.error:
@@ -90,54 +93,16 @@ class LineWatcher(Watcher):
             )
 
 
-class LiveWatcher(Watcher):
-    """For terminals: a progress bar, the running trials, and the best so far."""
-
-    def __init__(self, spec: SweepSpec):
-        super().__init__(spec)
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        self._task = self._bar.add_task(self.phase, total=spec.total_trials)
-
-    def __rich__(self) -> RenderableType:
-        self._bar.update(self._task, completed=self.outcomes.total(), description=self.phase)
-        return Group(self._bar, self._table(), self._summary())
-
-    def _table(self) -> Table:
-        table = Table("trial", "optimizer", "scheduler", "initial LR", "epoch", self._spec.objective.metric, box=None)
-        for proposal, report, objective in list(self.running.values())[:_SHOWN]:
-            table.add_row(
-                str(proposal.number),
-                proposal.optimizer,
-                proposal.scheduler,
-                f"{proposal.initial_lr:.2e}",
-                str(report.epoch) if report else "",
-                number(objective),
-            )
-        return table
-
-    def _summary(self) -> str:
-        counts = ", ".join(f"{count} {outcome.value.lower()}" for outcome, count in sorted(self.outcomes.items()))
-        if self.best is None:
-            return counts
-        value, proposal = self.best
-        return (
-            f"{counts}\nbest so far: {self._spec.objective.metric} {number(value)} with {proposal.optimizer}, "
-            f"{proposal.scheduler}, initial LR {proposal.initial_lr:.2e}"
-        )
-
-
 @contextmanager
 def progress(spec: SweepSpec) -> Iterator[Watcher]:
     """The watcher that fits where standard error goes."""
     if not sys.stderr.isatty():
         yield LineWatcher(spec)
         return
+    from rich.live import Live
+
+    from service.cli.live import LiveWatcher
+
     watcher = LiveWatcher(spec)
-    with Live(watcher, console=watcher.console, refresh_per_second=5, transient=True):
+    with Live(watcher, console=watcher.console, refresh_per_second=4, transient=True):
         yield watcher

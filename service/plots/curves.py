@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from service.plots.figure import INK, legend_below, panels, plain_log_y, png
+from service.plots.figure import INK, NOTE, Paper, legend_below, panels, plain, plain_log_y, printed
 from service.plots.palette import scheduler_colours
 from service.records import TrialRecord
 from sweeps.objective import Objective
@@ -25,19 +25,23 @@ def best_curves(
     picks: Sequence[Pick],
     series: Mapping[int, Sequence[tuple[int, float]]],
     objective: Objective,
+    *,
+    optimizers: Sequence[str] | None = None,
+    paper: Paper = NOTE,
 ) -> bytes | None:
     """A panel per optimizer, a colour per scheduler, a line per trial of its pick, dashed if that was pruned.
 
     `series` holds (epoch, value) points by trial number. None if no picked trial has one that is finite.
+    `optimizers` are those to draw, all of them if None.
     """
     picked = {number for pick in picks for number in pick.trials}
     points = {number: [point for point in line if math.isfinite(point[1])] for number, line in series.items()}
     chosen = [trial for trial in trials if trial.proposal.number in picked and points.get(trial.proposal.number)]
     if not chosen:
         return None
-    optimizers = sorted({trial.proposal.optimizer for trial in chosen})
+    optimizers = optimizers or sorted({trial.proposal.optimizer for trial in chosen})
     colours = scheduler_colours(sorted(trial.proposal.scheduler for trial in trials))
-    figure, axes = panels(optimizers)
+    figure, axes = panels(optimizers, paper)
     values = [value for trial in chosen for _, value in points[trial.proposal.number]]
     epochs = [epoch for trial in chosen for epoch, _ in points[trial.proposal.number]]
     first, last = min(epochs), max(epochs)
@@ -59,11 +63,11 @@ def best_curves(
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         ax.set_xlim(first - margin, last + margin)
         ax.set_xlabel("epoch", fontsize=9.5, color=INK)
-        ax.set_ylabel(objective.metric, fontsize=9.5, color=INK)
+        ax.set_ylabel(plain(objective.metric), fontsize=9.5, color=INK)
         _share_y(ax, min(values), max(values), objective)
     present = {trial.proposal.scheduler for trial in chosen}
     keys = [
-        Line2D([], [], color=colour, linewidth=2.4, label=f"pick with {name}")
+        Line2D([], [], color=colour, linewidth=2.4, label=plain(f"pick with {name}"))
         for name, colour in colours.items()
         if name in present
     ]
@@ -73,8 +77,8 @@ def best_curves(
                 [], [], color=INK, linewidth=2.0, linestyle=_PRUNED, marker="o", markerfacecolor="none", label="pruned"
             )
         )
-    legend_below(figure, keys)
-    return png(figure)
+    legend_below(figure, keys, paper)
+    return printed(figure, paper)
 
 
 def _style(trial: TrialRecord) -> str:

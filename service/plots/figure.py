@@ -3,6 +3,8 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -18,16 +20,36 @@ BAND = "#D9E8F3"
 INTERVAL = "#F4C7A1"
 
 _DPI = 100
-_PANEL = (3.65, 2.9)
-"""Inches. MLflow's notes show pictures at their own size: two panels of 365 pixels fit beside its side bars."""
 
 
-def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """A figure with one titled panel per title, two in a row."""
-    columns = min(2, len(titles))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What plots are drawn on, in inches, and as what kind of file: a panel among others, so many in a row; a panel
+    alone; the width of panels that lie one under another; the legend, with so many entries in a row at most.
+    """
+
+    panel: tuple[float, float]
+    columns: int
+    alone: tuple[float, float]
+    stacked: float
+    legend: float
+    entries: int
+    form: Literal["png", "svg"]
+
+
+NOTE = Paper(panel=(3.65, 2.9), columns=2, alone=(6.4, 3.6), stacked=6.8, legend=0.6, entries=3, form="png")
+"""MLflow's notes show pictures at their own size: two panels of 365 pixels fit beside its side bars."""
+
+CARD = Paper(panel=(3.75, 2.6), columns=1, alone=(3.75, 3.5), stacked=3.75, legend=1.0, entries=2, form="svg")
+"""One picture in the width of a phone, sharp at any other, and clear, so that it takes the page's own ground."""
+
+
+def panels(titles: Sequence[str], paper: Paper) -> tuple[Figure, list[Axes]]:
+    """A figure with one titled panel per title, as many in a row as the paper has room for."""
+    columns = min(paper.columns, len(titles))
     rows = -(-len(titles) // columns)
     # One panel alone would be a stamp beside the text of its axes.
-    width, height = (6.4, 3.6) if len(titles) == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
+    width, height = paper.alone if len(titles) == 1 else (paper.panel[0] * columns, paper.panel[1] * rows + 0.5)
     figure = Figure(figsize=(width, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     FigureCanvasAgg(figure)
     axes = []
@@ -38,10 +60,12 @@ def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def stack(heights: Mapping[str, float]) -> tuple[Figure, list[Axes]]:
+def stack(heights: Mapping[str, float], paper: Paper) -> tuple[Figure, list[Axes]]:
     """A figure with one titled panel under another, by title and height in inches, that share their x."""
     figure = Figure(
-        figsize=(6.8, sum(heights.values()) + 0.6), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+        figsize=(paper.stacked, sum(heights.values()) + paper.legend),
+        dpi=_DPI,
+        layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08),
     )
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=list(heights.values()))
@@ -54,7 +78,7 @@ def stack(heights: Mapping[str, float]) -> tuple[Figure, list[Axes]]:
 
 
 def _dress(ax: Axes, title: str) -> None:
-    ax.set_title(title, fontsize=11, fontweight="bold", loc="left", color=INK)
+    ax.set_title(plain(title), fontsize=11, fontweight="bold", loc="left", color=INK)
     ax.grid(True, color="#E6E6E6", linewidth=0.7)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -83,20 +107,37 @@ def plain_log_y(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Puts one legend under all panels, where it covers no data."""
-    figure.legend(
-        handles=list(handles),
-        loc="outside lower center",
-        ncols=min(len(handles), 3),
-        frameon=False,
-        fontsize=8.5,
-        columnspacing=1.5,
-    )
+def legend_below(figure: Figure, handles: Sequence[Artist], paper: Paper) -> None:
+    """Puts one legend under all panels, where it covers no data, in as many columns as fit."""
+    for columns in range(min(len(handles), paper.entries), 0, -1):
+        legend = figure.legend(
+            handles=list(handles),
+            loc="outside lower center",
+            ncols=columns,
+            frameon=False,
+            fontsize=8.5,
+            columnspacing=1.5,
+        )
+        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
+            return
+        legend.remove()
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as PNG bytes."""
+def printed(figure: Figure, paper: Paper) -> bytes:
+    """The figure as the paper's kind of file."""
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=_DPI, facecolor="white")
+    if paper.form == "png":
+        figure.savefig(out, format="png", dpi=_DPI, facecolor="white")
+    else:
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     return out.getvalue()
+
+
+def plain(text: str, most: int = 32) -> str:
+    """A user's own words in a plot, at most so many characters of them, as they are: matplotlib would read what stands
+    between dollars as mathematics.
+
+    >>> plain("5 $") == "5 " + chr(92) + "$", plain("val/very_long", 8)
+    (True, 'val/ver…')
+    """
+    return (text if len(text) <= most else f"{text[: most - 1]}…").replace("$", r"\$")

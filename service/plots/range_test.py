@@ -11,7 +11,20 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from service.medians import median_curve
-from service.plots.figure import BAND, EMPHASIS, FAINT, INK, INTERVAL, legend_below, log_lr_axis, png, stack
+from service.plots.figure import (
+    BAND,
+    EMPHASIS,
+    FAINT,
+    INK,
+    INTERVAL,
+    NOTE,
+    Paper,
+    legend_below,
+    log_lr_axis,
+    plain,
+    printed,
+    stack,
+)
 from service.plots.range_tests import LINE, draw_losses, mark, say_pick
 from sweeps.objective import Objective
 from sweeps.records import Probed, RangeTest
@@ -22,15 +35,17 @@ _ROW = 0.23
 """Inches of a rule's row."""
 
 
-def range_test(test: RangeTest, readings: Mapping[str, RuleReading], objective: Objective) -> bytes:
-    """The curves over the LR as PNG bytes, with pick, interval and searched bounds through all panels.
+def range_test(
+    test: RangeTest, readings: Mapping[str, RuleReading], objective: Objective, *, paper: Paper = NOTE
+) -> bytes:
+    """The curves over the LR with pick, interval and searched bounds through all panels.
 
     Rules have a row each, so that their names never meet. What the test has not is left out.
     """
     shown = {_LOSS: 2.6, _VALIDATED: 1.6, _PROBED: 1.9, _RULES: 0.35 + _ROW * len(readings)}
     has = {_LOSS: True, _VALIDATED: bool(_finite_metric(test, objective)), _PROBED: bool(test.probe), _RULES: True}
     titles = {name: _title(name, test) for name in shown if has[name]}
-    figure, axes = stack({titles[name]: shown[name] for name in titles})
+    figure, axes = stack({titles[name]: shown[name] for name in titles}, paper)
     by_name = dict(zip(titles, axes, strict=True))
     for ax in axes:
         mark(ax, test)
@@ -46,8 +61,8 @@ def range_test(test: RangeTest, readings: Mapping[str, RuleReading], objective: 
     for ax in axes[:-1]:
         ax.tick_params(labelbottom=False)
     say_pick(by_name[_LOSS], test)
-    legend_below(figure, _keys(test))
-    return png(figure)
+    legend_below(figure, _keys(test), paper)
+    return printed(figure, paper)
 
 
 def _title(name: str, test: RangeTest) -> str:
@@ -67,7 +82,7 @@ def _finite_metric(test: RangeTest, objective: Objective) -> str:
 
 
 def _draw_metric(ax: Axes, test: RangeTest, name: str) -> None:
-    ax.set_ylabel(name, fontsize=9.5, color=INK)
+    ax.set_ylabel(plain(name), fontsize=9.5, color=INK)
     lrs = [test.lrs[step - 1] for step in test.metric_steps]
     for curve in test.metrics[name]:
         ax.plot(lrs[: len(curve)], curve, color=FAINT, linewidth=0.7, alpha=0.5)
@@ -78,7 +93,7 @@ def _draw_metric(ax: Axes, test: RangeTest, name: str) -> None:
 
 def _draw_probe(ax: Axes, probe: Sequence[Probed], objective: Objective) -> None:
     """A dot a lane at its last value, the longer trained the fuller; exploded ones are crosses at the upper edge."""
-    ax.set_ylabel(objective.metric, fontsize=9.5, color=INK)
+    ax.set_ylabel(plain(objective.metric), fontsize=9.5, color=INK)
     longest = max(len(lane.values) for lane in probe)
     ended = [lane for lane in probe if lane.values and not lane.exploded and math.isfinite(lane.values[-1])]
     for lane in ended:

@@ -8,21 +8,33 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from service.medians import median_curve
-from service.plots.figure import BAND, EMPHASIS, FAINT, INK, INTERVAL, legend_below, log_lr_axis, panels, png
+from service.plots.figure import (
+    BAND,
+    EMPHASIS,
+    FAINT,
+    INK,
+    INTERVAL,
+    NOTE,
+    Paper,
+    legend_below,
+    log_lr_axis,
+    panels,
+    printed,
+)
 from sweeps.records import RangeTest
 from sweeps.rules import smoothed
 
 LINE = "#0072B2"
 
 
-def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
+def range_tests(tests: Sequence[RangeTest], *, paper: Paper = NOTE) -> bytes | None:
     """A panel per optimizer: seeds thin, median thick, pick as a line, bounds as a band; None without tests.
 
     The smoothed median is drawn too, since that is what the pick was read off: it lags behind the median.
     """
     if not tests:
         return None
-    figure, axes = panels([test.optimizer + ("" if test.trusted else ": not trusted") for test in tests])
+    figure, axes = panels([test.optimizer + ("" if test.trusted else ": not trusted") for test in tests], paper)
     for ax, test in zip(axes, tests, strict=True):
         _draw(ax, test)
     legend_below(
@@ -35,8 +47,9 @@ def range_tests(tests: Sequence[RangeTest]) -> bytes | None:
             Patch(color=BAND, label="LRs that are searched"),
             *([Patch(color=INTERVAL, label="where it may lie")] if any(test.interval for test in tests) else []),
         ],
+        paper,
     )
-    return png(figure)
+    return printed(figure, paper)
 
 
 def draw_losses(ax: Axes, test: RangeTest) -> None:

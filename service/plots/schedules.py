@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from service.plots.figure import INK, panels, png
+from service.plots.figure import INK, NOTE, legend_below, panels, plain, printed
 from service.plots.palette import scheduler_colours
 
 _LONGEST = 75
@@ -40,7 +40,7 @@ def schedules(curves: Sequence[ScheduleCurve], unit: str) -> bytes:
     """
     colours = colours_of(curves)
     cycles = any(curve.momenta is not None for curve in curves)
-    figure, axes = panels(["learning rate", "momentum"] if cycles else ["learning rate"])
+    figure, axes = panels(["learning rate", "momentum"] if cycles else ["learning rate"], NOTE)
     for curve, colour in zip(curves, colours, strict=True):
         _draw(axes[0], curve.x, curve.lrs, colour)
         if curve.momenta is not None:
@@ -49,21 +49,11 @@ def schedules(curves: Sequence[ScheduleCurve], unit: str) -> bytes:
         ax.set_xlabel(unit, fontsize=9.5, color=INK)
         ax.set_ylabel(name, fontsize=9.5, color=INK)
     handles = [
-        Line2D([], [], color=colour, linewidth=2.4, label=_shortened(curve.label))
+        Line2D([], [], color=colour, linewidth=2.4, label=plain(curve.label, _LONGEST))
         for curve, colour in zip(curves, colours, strict=True)
     ]
-    for columns in (3, 2, 1):
-        legend = figure.legend(
-            handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5, columnspacing=1.5
-        )
-        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
-            break
-        legend.remove()
-    return png(figure)
-
-
-def _shortened(label: str) -> str:
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 3] + "..."
+    legend_below(figure, handles, NOTE)
+    return printed(figure, NOTE)
 
 
 def _draw(ax: Axes, x: Sequence[float], values: Sequence[float], colour: str) -> None:

@@ -7,7 +7,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from service.plots.figure import INK, legend_below, log_lr_axis, panels, plain_log_y, png
+from service.plots.figure import INK, NOTE, Paper, legend_below, log_lr_axis, panels, plain, plain_log_y, printed
 from service.plots.palette import scheduler_colours
 from service.records import TrialRecord
 from sweeps.objective import Objective
@@ -25,26 +25,33 @@ _APART = 1.06
 """Half the span, as a factor of the LR, over which the schedulers' points of one LR lie side by side."""
 
 
-def sensitivity(trials: Sequence[TrialRecord], picks: Sequence[Pick], objective: Objective) -> bytes | None:
+def sensitivity(
+    trials: Sequence[TrialRecord],
+    picks: Sequence[Pick],
+    objective: Objective,
+    *,
+    optimizers: Sequence[str] | None = None,
+    paper: Paper = NOTE,
+) -> bytes | None:
     """A panel per optimizer: objective over initial LR; colour by scheduler, marker by outcome, picks ringed.
 
     Schedulers stand a little to the side of each other, within 6 % of the LR. All panels share the objective's axis,
     so that optimizers compare at a glance. FAILED and CANCELLED trials say nothing about an LR and are left out;
-    None if no other trial has ended.
+    None if no other trial has ended. `optimizers` are those to draw, all of them if None.
     """
     drawn = [trial for trial in trials if trial.outcome in _MARKERS]
     if not drawn:
         return None
-    optimizers = sorted({trial.proposal.optimizer for trial in drawn})
+    optimizers = optimizers or sorted({trial.proposal.optimizer for trial in drawn})
     colours = scheduler_colours(sorted(trial.proposal.scheduler for trial in trials))
-    figure, axes = panels(optimizers)
+    figure, axes = panels(optimizers, paper)
     scale = _Scale(drawn, objective)
     for ax, optimizer in zip(axes, optimizers, strict=True):
         mine = [trial for trial in drawn if trial.proposal.optimizer == optimizer]
         _draw(ax, mine, [pick for pick in picks if pick.optimizer == optimizer], colours, scale)
-        ax.set_ylabel(objective.metric, fontsize=9.5, color=INK)
-    legend_below(figure, [*_scheduler_keys(drawn, colours), *_outcome_keys(drawn, bool(picks))])
-    return png(figure)
+        ax.set_ylabel(plain(objective.metric), fontsize=9.5, color=INK)
+    legend_below(figure, [*_scheduler_keys(drawn, colours), *_outcome_keys(drawn, bool(picks))], paper)
+    return printed(figure, paper)
 
 
 class _Scale:
@@ -96,6 +103,7 @@ def _draw(
             linestyle="none",
             alpha=0.75,
             clip_on=False,
+            in_layout=False,
         )
     for pick in picks:
         ax.plot(
@@ -120,7 +128,7 @@ def _shifts(trials: Sequence[TrialRecord]) -> dict[str, float]:
 def _scheduler_keys(trials: Sequence[TrialRecord], colours: dict[str, str]) -> list[Artist]:
     present = {trial.proposal.scheduler for trial in trials}
     return [
-        Line2D([], [], marker="s", markersize=8, linestyle="none", color=colour, label=name)
+        Line2D([], [], marker="s", markersize=8, linestyle="none", color=colour, label=plain(name))
         for name, colour in colours.items()
         if name in present
     ]

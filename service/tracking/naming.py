@@ -4,7 +4,8 @@ import posixpath
 import re
 
 from sweeps.domains import Value
-from sweeps.records import Budget, LanePlan, LaneProbe, Proposal
+from sweeps.lanerecords import LanePlan, LaneProbe
+from sweeps.records import Budget, Proposal
 
 _SHORT = {
     "CosineAnnealingLR": "cosine",
@@ -100,11 +101,18 @@ def lane_tags(plan: LanePlan, probe: LaneProbe | None) -> dict[str, str]:
 
     >>> lane_tags(LanePlan(count=8, fused=True, reason="it pays"), LaneProbe(most=64, alone=3e-4, stacked={8: 2e-4}))
     {'lanes': '8 stacked: it pays', 'lanes.timing': 'a step of a lane: alone 0.30 ms, of 8 stacked 0.20 ms'}
+    >>> compiled = LaneProbe(most=64, alone=3e-4, stacked={8: 2e-4}, compiled=1e-4, compile_seconds=20.0)
+    >>> lane_tags(LanePlan(count=8, fused=True, compiled=True), compiled)["lanes.timing"].rpartition("ms, ")[2]
+    'after 20.0 s of compiling'
     """
-    tags = {
-        "lanes": f"{plan.count} {'stacked' if plan.fused else 'in turns'}{': ' if plan.reason else ''}{plan.reason}"
-    }
+    how = "compiled" if plan.compiled else "stacked" if plan.fused else "in turns"
+    tags = {"lanes": f"{plan.count} {how}{': ' if plan.reason else ''}{plan.reason}"}
     if probe is not None and probe.stacked:
-        stacked = ", ".join(f"of {lanes} stacked {1e3 * seconds:.2f} ms" for lanes, seconds in probe.stacked.items())
-        tags["lanes.timing"] = f"a step of a lane: alone {1e3 * probe.alone:.2f} ms, {stacked}"
+        timed = [f"alone {1e3 * probe.alone:.2f} ms"]
+        timed += [f"of {lanes} stacked {1e3 * seconds:.2f} ms" for lanes, seconds in probe.stacked.items()]
+        if probe.compiled is not None:
+            timed.append(f"compiled {1e3 * probe.compiled:.2f} ms, after {probe.compile_seconds:.1f} s of compiling")
+        tags["lanes.timing"] = f"a step of a lane: {', '.join(timed)}"
+    if probe is not None and probe.uncompiled is not None:
+        tags["lanes.uncompiled"] = probe.uncompiled
     return tags

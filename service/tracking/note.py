@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from service.pickwords import beside
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.naming import budget_text, short_text
 from sweeps.finding import Finding
@@ -98,6 +99,7 @@ def _sentence(pick: Pick, spec: SweepSpec) -> str:
         f"{spec.objective.metric} **{pick.value:.4g}**"
         + (f", the mean of {len(pick.trials)} seeds" if len(pick.trials) > 1 else "")
         + (f". LRs from {_span(pick)} did as well within 5 %." if " to " in _span(pick) else ".")
+        + (f" {said}" if (said := beside(pick)) else "")
         + "".join(f"\n\n> {note}" for note in pick.notes)
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from service.pickwords import folk_words, stability_words
 from service.tracking.naming import key_name
 from service.tracking.writer import Point
 from sweeps.records import Pick
@@ -35,16 +36,21 @@ def pick_points(picks: Sequence[Pick], at: datetime) -> list[Point]:
     return [Point(name=name, value=value, step=0, at=at) for name, value in values.items()]
 
 
-_COLUMNS = ("optimizer", "scheduler", "initial_lr", "value", "low", "high", "tried", "trials", "params", "notes")
+_OWN = ("optimizer", "scheduler", "initial_lr", "value", "low", "high", "tried")
+_COLUMNS = (*_OWN, "trials", "params", "notes", "wins_again", "optimism", "stability", "folk_grid")
 
 
 def _rows(picks: Sequence[Pick]) -> list[list[Any]]:
     return [
         [
-            *(getattr(pick, name) for name in _COLUMNS[:7]),
+            *(getattr(pick, name) for name in _OWN),
             ", ".join(map(str, pick.trials)),
             json.dumps(dict(pick.params)),
             "; ".join(pick.notes),
+            pick.luck and pick.luck.wins,
+            pick.luck and pick.luck.optimism,
+            stability_words(pick),
+            folk_words(pick),
         ]
         for pick in picks
     ]

@@ -1,7 +1,8 @@
 """Live tracking from a process of its own: importing mlflow and talking to it cost training nothing.
 
 The child is `python -m service.tracking.process`. It reads two lines: where the sweep is, and at the end how long to be
-patient; it answers the second with what MLflow lacks. When its parent dies it writes what the store has, and ends.
+patient; it answers the second with what MLflow lacks. When its parent dies it ends at once: whoever goes on with the
+sweep writes what is missing, and one sweep has one writer at a time.
 """
 
 import json
@@ -102,7 +103,9 @@ def main() -> None:
     home = Home(**{**order, "folder": Path(order["folder"])})
     with Store.open(home.store_url) as store, Tracking(store, sweep_id, home) as tracking:
         closing = sys.stdin.readline()
-        trouble = tracking.close(json.loads(closing)["patience"] if closing else 0.0)
+        if not closing:
+            os._exit(0)
+        trouble = tracking.close(json.loads(closing)["patience"])
     print(json.dumps(trouble), flush=True)
     # Python would take a second to clear away what mlflow has loaded, and somebody waits.
     os._exit(0)

@@ -80,10 +80,19 @@ class Runs:
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )
-            self._found |= {_key_of(run.data.tags): run for run in page}
+            for run in page:
+                self._add(run)
             token = page.token
             if not token:
                 break
+
+    def _add(self, run: Any) -> None:
+        """Notes a run. Of two with one key, which writers that died in the very moment may leave, the newer goes."""
+        key = _key_of(run.data.tags)
+        newer = self._found.get(key)
+        if newer is not None:
+            self._client.delete_run(newer.info.run_id)
+        self._found[key] = run
 
     def open(
         self, key: Mapping[str, str], *, name: str, tags: Mapping[str, str], started: datetime, shown: str | None

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from service import plots
+from service.plots.figure import CARD, NOTE
 from service.plots.palette import RANGE_TEST_COLOUR, scheduler_colours
-from service.records import TrialRecord
+from service.records import Curve, TrialRecord
 from sweeps.catalogue import SCHEDULERS
 from sweeps.objective import Objective
 from sweeps.records import Outcome, Pick, Probed, Proposal, RangeTest
@@ -222,3 +223,42 @@ def test_named_and_unnamed_schedulers_do_not_collide() -> None:
     for known, other in product(SCHEDULERS, ("my:Schedule", "other:Schedule")):
         colours = scheduler_colours([other, known])
         assert colours[other] != colours[known]
+
+
+def test_a_card_is_one_clear_picture_in_the_width_of_a_phone() -> None:
+    drawn = plots.sensitivity([trial(0), trial(1, optimizer="AdamW")], [], Objective(), optimizers=["SGD"], paper=CARD)
+    assert drawn is not None
+    assert b"<!-- SGD -->" in drawn
+    assert b"<!-- AdamW -->" not in drawn
+    width = float(drawn.split(b'width="')[1].split(b"pt")[0])
+    assert width == pytest.approx(270)
+
+
+def test_the_timeline_leaves_out_what_has_not_ended() -> None:
+    assert plots.timeline([trial(0, outcome=None)], (1,), 3) is None
+    drawn = plots.timeline([trial(0), trial(1, outcome=Outcome.PRUNED), trial(2, outcome=None)], (1,), 3)
+    assert drawn is not None
+    assert b"<!-- pruned -->" in drawn
+    assert b"<!-- failed -->" not in drawn
+
+
+def test_importance_shows_the_first_dozen() -> None:
+    assert plots.importance({}) is None
+    drawn = plots.importance({f"SGD.p{place}": place / 210 for place in range(21)})
+    assert drawn is not None
+    assert drawn.count(b"<!-- SGD.p") == 12
+    assert b"<!-- SGD.p20 -->" in drawn
+
+
+def test_a_schedule_is_drawn_as_it_was_recorded() -> None:
+    proposal = trial(0).proposal
+    assert plots.shape(proposal, Curve(steps=(), losses=(), lrs=()), 2, ["StepLR"]) is None
+    curve = Curve(steps=(1, 2, 3, 4), losses=(1.0,) * 4, lrs=(0.1, 0.1, 0.05, 0.05))
+    assert b"<!-- StepLR -->" in (plots.shape(proposal, curve, 2, ["StepLR"]) or b"")
+
+
+@pytest.mark.parametrize("name", ["val/$x$", "$", "$\\frac{$", "a" * 300, "<b>&"])
+def test_users_words_are_no_mathematics(name: str) -> None:
+    objective = Objective(metric=name)
+    for paper in (NOTE, CARD):
+        assert plots.sensitivity([trial(0, optimizer=name)], [], objective, paper=paper)

@@ -1,11 +1,14 @@
 """A note says the answer first and fits into MLflow's tag, however much there is to say."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from service.records import Status, SweepRecord
 from service.tracking.note import sweep_note
+from service.tracking.pick_tables import json_table
 from sweeps.finding import Finding
+from sweeps.pickevidence import FolkBest, Luck, Stressed
 from sweeps.records import Pick
 from sweeps.specfile import parse_spec
 
@@ -109,3 +112,29 @@ def test_a_failure_shows_its_error() -> None:
     failed = replace(RECORD, status=Status.FAILED, error="every trial failed alike:\nValueError: bad labels")
     assert "**Failed** after 8 of 8 trials" in note(failed)
     assert "ValueError: bad labels" in note(failed)
+
+
+STRESSED = (
+    Stressed(factor=2.0, initial_lr=0.0128, value=0.35, exploded=False),
+    Stressed(factor=5.0, initial_lr=0.032, value=None, exploded=True),
+)
+
+
+def test_the_answer_says_what_multiples_and_the_folk_grid_came_to() -> None:
+    said = note(RECORD, pick(0, stability=STRESSED, folk_grid=FolkBest(initial_lr=0.01, value=0.4))).splitlines()[2]
+    assert said.endswith("At multiples of this LR: 2x 0.35, 5x explodes. The best of the folk grid, 0.01, came to 0.4.")
+    own = pick(0)
+    assert "It is of the folk grid itself." in note(
+        RECORD, pick(0, folk_grid=FolkBest(initial_lr=own.initial_lr, value=own.value))
+    )
+    assert "folk grid" not in note(RECORD, own)
+
+
+def test_the_table_of_picks_has_what_stands_beside_them() -> None:
+    luck = Luck(noise=0.02, source="seeds", wins=0.625, optimism=0.0125, rivals=3)
+    table = json.loads(json_table([pick(0, luck=luck, stability=STRESSED), pick(1)]))
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    assert [row["wins_again"] for row in rows] == [0.625, None]
+    assert [row["optimism"] for row in rows] == [0.0125, None]
+    assert [row["stability"] for row in rows] == ["2x 0.35, 5x explodes", ""]
+    assert [row["folk_grid"] for row in rows] == ["", ""]

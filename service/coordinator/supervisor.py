@@ -1,0 +1,180 @@
+"""Takes the sweeps whose turn it is, gives each a process of its own, and looks after those processes."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from service.coordinator.backoff import Backoff
+from service.coordinator.capacity import Capacity
+from service.coordinator.children import Child, ChildProcess, death
+from service.coordinator.log import say
+from service.coordinator.needs import Needs, needs_of
+from service.coordinator.order import Order, Runner
+from service.home import Home
+from service.lease import TTL
+from service.records import Unattended
+from service.store import Store
+
+
+@dataclass(slots=True, kw_only=True)
+class _Working:
+    """A child at work."""
+
+    child: Child
+    sweep_id: str
+    needs: Needs
+    shows: bool
+    began: float
+
+
+@dataclass(slots=True)
+class _Spare:
+    """Starts children, one ahead at most: one that came too late for a sweep takes the next."""
+
+    start: Callable[[], Child]
+    child: Child | None = None
+
+    def get(self) -> Child:
+        if self.child is None or self.child.code() is not None:
+            self.child = self.start()
+        return self.child
+
+    def use(self) -> None:
+        self.child = None
+
+    def end(self) -> None:
+        if self.child is not None:
+            self.child.kill()
+            self.child = None
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was said of each sweep that cannot start, so that it is said once."""
+
+    of: dict[str, str] = field(default_factory=dict)
+
+    def once(self, sweep_id: str, reason: str) -> None:
+        if self.of.get(sweep_id) != reason:
+            self.of[sweep_id] = reason
+            say("waits", sweep=sweep_id, reason=reason)
+
+
+class Supervisor:
+    """One coordinator process's sweeps. `step` does what there is to do now, and never waits.
+
+    It runs at most `most` sweeps at once, within what `capacity` says there is. Raises EnvironmentFailure while the
+    store is away; the sweeps that run are not concerned, and the next step takes up where it was.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        home: Home,
+        *,
+        most: int,
+        runner: Runner = "auto",
+        address: str | None = None,
+        capacity: Capacity,
+        start: Callable[[], Child] = ChildProcess,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._store, self._home = store, home
+        self._runner, self._address = runner, address
+        self._most, self._capacity, self._clock = most, capacity, clock
+        self._working: list[_Working] = []
+        self._spare = _Spare(start)
+        self._backoff = Backoff(clock)
+        self._said = _Said()
+        self._needs: dict[str, Needs] = {}
+
+    def step(self) -> bool:
+        """Settles what has ended and starts what may; False if nothing is at work and nothing waits."""
+        self._reap()
+        waiting = self._fill()
+        unshown = self._show()
+        if not waiting and not unshown:
+            self._spare.end()
+        return bool(waiting or unshown or self._working)
+
+    def stop(self, grace: float, wait: Callable[[float], None] = time.sleep) -> None:
+        """Has all children stop within an epoch, kills those that don't within `grace` seconds; gives sweeps back."""
+        self._spare.end()
+        for each in self._working:
+            each.child.stop()
+        deadline = self._clock() + grace
+        while any(each.child.code() is None for each in self._working) and self._clock() < deadline:
+            wait(0.05)
+        for each in self._working:
+            if each.child.code() is None:
+                say("killed", sweep=each.sweep_id, reason=f"it did not stop within {grace:g} s", level=logging.WARNING)
+                each.child.kill()
+                self._store.left(each.sweep_id, each.child.owner, None)
+        self._reap()
+
+    def _reap(self) -> None:
+        for each in list(self._working):
+            code = each.child.code()
+            if code is None:
+                continue
+            how = death(code)
+            # The store first: if it is away, the child is still here to be settled next time.
+            self._store.left(each.sweep_id, each.child.owner, how)
+            each.child.kill()
+            self._working.remove(each)
+            if code not in (0, 1):
+                self._backoff.failed(each.sweep_id, after=self._clock() - each.began)
+            say("process_ended", sweep=each.sweep_id, code=code, seconds=round(self._clock() - each.began, 1))
+
+    def _fill(self) -> bool:
+        """Starts whose turn it is and for whom there is room; True if some wait."""
+        running, waiting = self._store.unattended()
+        total = self._capacity()
+        mine = [each.needs for each in self._working]
+        # On a cluster the sweeps of other coordinators take their share as well.
+        taken = mine if self._address is None else [self._needs_of(sweep) for sweep in running]
+        for sweep in waiting:
+            if sum(not each.shows for each in self._working) >= self._most or total is None:
+                break
+            needs = self._needs_of(sweep)
+            if self._backoff.holds(sweep.id):
+                continue
+            if not needs.fit(total):
+                self._said.once(sweep.id, f"it needs {needs}; there is {total}")
+                continue
+            if not needs.fit(total.less(taken)):
+                # Its turn: smaller ones behind it must not keep it from ever starting.
+                break
+            if self._start(sweep.id, needs, user=sweep.submitted_by):
+                taken = [*taken, needs]
+        return bool(waiting)
+
+    def _start(self, sweep_id: str, needs: Needs, *, user: str) -> bool:
+        child = self._spare.get()
+        if not self._store.take(sweep_id, child.owner, TTL):
+            return False
+        self._order(child, sweep_id, "train", needs)
+        say("took", sweep=sweep_id, user=user or None, needs=needs, owner=child.owner)
+        return True
+
+    def _show(self) -> bool:
+        """Starts one re-sync at a time; True if some are due."""
+        ids = [sweep_id for sweep_id in self._store.unshown() if not self._backoff.holds(sweep_id)]
+        if ids and not any(each.shows for each in self._working):
+            child = self._spare.get()
+            if self._store.take_to_show(ids[0], child.owner, TTL):
+                self._order(child, ids[0], "show", Needs(cpus=0.0))
+        return bool(ids)
+
+    def _order(self, child: Child, sweep_id: str, work: Literal["train", "show"], needs: Needs) -> None:
+        self._spare.use()
+        child.order(Order(sweep_id=sweep_id, work=work, home=self._home, runner=self._runner, address=self._address))
+        shows = work == "show"
+        self._working.append(_Working(child=child, sweep_id=sweep_id, needs=needs, shows=shows, began=self._clock()))
+
+    def _needs_of(self, sweep: Unattended) -> Needs:
+        if sweep.id not in self._needs:
+            self._needs[sweep.id] = needs_of(sweep.spec)
+        return self._needs[sweep.id]
