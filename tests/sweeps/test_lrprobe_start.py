@@ -57,7 +57,7 @@ def probe(alone: float, fixed: float, each: float) -> LaneProbe:
         pytest.param(probe(1.0, 0.5, 0.2), 1, 3.4, 14.5, True, id="just enough for all at once"),
         pytest.param(probe(1.0, 2.0, 0.5), 1, 3.0, 10.0, False, id="never less than ten"),
         pytest.param(LaneProbe(alone=1.0, refused="no"), 1, 12.0, 12.0, False, id="lanes that take turns"),
-        pytest.param(LaneProbe(alone=1.0, stacked={4: 0.1}), 1, 12.0, 12.0, False, id="a single count says nothing"),
+        pytest.param(LaneProbe(alone=1.0, stacked={4: 0.1}), 1, 3.0, 30.0, True, id="a single count"),
     ],
 )
 def test_what_lanes_cost_says_how_many_a_probe_affords(

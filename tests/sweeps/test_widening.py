@@ -138,7 +138,7 @@ def test_optimizers_that_take_no_larger_lrs_are_not_asked_to(name: str) -> None:
 @pytest.mark.parametrize("error", ["OSError: gone", "lost"])
 def test_a_wider_ramp_that_fails_leaves_what_the_narrower_gave(error: str) -> None:
     [test], jobs, _ = told(one(), 1e12, lambda job: error if job.ramp and job.ramp.high > 10 else None)
-    assert len(jobs) == 4
+    assert len({job.key for job in jobs}) == 4
     assert test.lrs[-1] == 10.0
     assert all(test.losses)
 

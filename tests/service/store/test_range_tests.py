@@ -7,8 +7,8 @@ from service.store import Store, StoreRecorder
 from sweeps.records import CodeVersion, Probed, RangeTest, TaskInfo
 
 series = st.lists(st.floats(), max_size=5).map(tuple)
-lrs = st.floats(allow_nan=False)
-"""What was concluded is a number; only what was measured may be none."""
+lrs = st.floats(allow_nan=False).map(lambda lr: lr + 0.0)
+"""What was concluded is a number; only what was measured may be none. Databases keep no negative zero."""
 seeds = st.integers(0, 2**32 - 1)
 probes = st.lists(st.builds(Probed, lr=st.floats(), seed=seeds, values=series, exploded=st.booleans())).map(tuple)
 tests = st.builds(
