@@ -111,9 +111,14 @@ class Shown:
         trial = trial_of(document)
         number, outcome = trial.proposal.number, trial.outcome
         assert outcome is not None
+        key = f"trial {number}"
         if number not in self._watcher.running:
             self._watcher.proposed(trial.proposal)
-        self._watcher.ended(number, Ended(key=f"trial {number}", outcome=outcome, error=trial.error), trial.value)
+            # Its reports came when it was over already; how far it got is all there is to show.
+            if trial.epochs:
+                so_far = Report(key=key, epoch=trial.epochs, step=0, metrics={}, lrs=())
+                self._watcher.reported([(number, so_far, trial.value)])
+        self._watcher.ended(number, Ended(key=key, outcome=outcome, error=trial.error), trial.value)
 
 
 def follow(archive: RemoteArchive, sweep_id: str, show: Shown, *, patience: float = _PATIENCE) -> None:

@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_the_sweep_there(place: Place, tmp_path: Path) -> None:
     assert place.store.sweeps()[0].status is Status.QUEUED
 
 
-def test_following_outlives_a_restart_of_the_server(place: Place, tmp_path: Path, call: Call) -> None:
+def test_following_outlives_a_restart_of_the_server(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     sweep_id = fill(place.store)
     seen: list[tuple[str, int | None]] = []
 
@@ -268,6 +268,10 @@ def test_following_outlives_a_restart_of_the_server(place: Place, tmp_path: Path
     reports = [id for kind, id in seen if kind == "report"]
     assert reports == [report.id for report in place.store.reports(sweep_id)]
     assert watcher.outcomes == {Outcome.COMPLETE: 1, Outcome.DIVERGED: 1}
+    said = capsys.readouterr().err
+    for trial in place.store.trials(sweep_id):
+        if trial.outcome is not None:
+            assert f"{trial.outcome.value} after {trial.epochs} epoch" in said
 
 
 @pytest.mark.parametrize(
