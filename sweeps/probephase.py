@@ -10,7 +10,7 @@ from sweeps.jobs import probe_job
 from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import LrProbe, Means, Stretch, means, probe_span
 from sweeps.ports import Runner
-from sweeps.records import Ended, Event, Job, Lost, Notice, Probed, RangeTest, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, Notice, Probed, RangeTest, Report, Started, Stop
 from sweeps.spec import SweepSpec
 
 
@@ -72,8 +72,8 @@ class _Probing:
             case Ended(error=None):
                 del self._lanes[event.key]
                 self._tell(lane.stretch, lane.values)
-            case Ended() | Lost():
-                self._error = last_line(event.error or "") if isinstance(event, Ended) else event.reason
+            case Ended():
+                self._error = last_line(event.error or "")
                 del self._lanes[event.key]
         return True
 

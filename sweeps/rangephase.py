@@ -12,7 +12,7 @@ from sweeps.finding import Finding, noticed, warning
 from sweeps.jobs import range_test_jobs, range_test_ramp, range_tested
 from sweeps.ports import Runner
 from sweeps.rangetest import ramp_lrs, read_range_test
-from sweeps.records import Ended, Event, Job, Lost, Notice, Ramp, RangeTest, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, Notice, Ramp, RangeTest, Report, Started, Stop
 from sweeps.spec import OptimizerSpec, SweepSpec
 from sweeps.widening import wider
 
@@ -157,8 +157,6 @@ class RangePhase:
             case Report():
                 lane.losses += event.step_losses
                 lane.watched |= event.watched
-            case Lost():
-                lane.error, lane.over = event.reason, True
             case Ended():
                 lane.error, lane.over = event.error, True
 
