@@ -17,6 +17,7 @@ class Passports:
 
     spec: SweepSpec
     batch_size: int | None
+    accumulation: int
     code: CodeVersion
 
     @classmethod
@@ -24,15 +25,21 @@ class Passports:
         """Those of a sweep; of one that never began to train, or did before code was kept, the task's name alone."""
         # Whether the task's file still lies where it did is of no account to what was trained with it.
         spec = parse_spec(sweep.spec, check=lambda use, noun: None)
-        return cls(spec=spec, batch_size=sweep.batch_size, code=sweep.code or CodeVersion(task=sweep.task))
+        return cls(
+            spec=spec,
+            batch_size=sweep.batch_size,
+            accumulation=sweep.accumulation,
+            code=sweep.code or CodeVersion(task=sweep.task),
+        )
 
     def of_pick(self, pick: Pick) -> Passport:
         """That of what trials found."""
-        return passport_of_pick(pick, self.spec, self.batch_size, self.code)
+        return replace(passport_of_pick(pick, self.spec, self.batch_size, self.code), accumulation=self.accumulation)
 
     def of_range_test(self, test: RangeTest) -> Passport:
         """That of what a range test recommends."""
-        return passport_of_range_test(test, self.spec, self.batch_size, self.code)
+        found = passport_of_range_test(test, self.spec, self.batch_size, self.code)
+        return replace(found, accumulation=self.accumulation)
 
     def of_rule(self, test: RangeTest, reading: RuleReading) -> Passport | None:
         """That of what one rule reads off a range test; None where it reads nothing."""

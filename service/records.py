@@ -58,6 +58,8 @@ class SweepRecord:
     lanes: LanePlan | None
     lane_probe: LaneProbe | None
     batch_size: int | None = None
+    accumulation: int = 1
+    """Batches for each optimizer step."""
     code: CodeVersion | None = None
     """What was trained, once it has begun."""
     findings: tuple[Finding, ...] = ()

@@ -48,6 +48,7 @@ def sweep_overview(sweep: SweepRecord) -> dict[str, Any]:
         "spec": to_json(sweep.spec),
         "steps_per_epoch": sweep.steps_per_epoch,
         "batch_size": sweep.batch_size,
+        "accumulation": sweep.accumulation,
         "code": sweep.code and asdict(sweep.code),
         "lanes": sweep.lanes and asdict(sweep.lanes),
         "warnings": [{"path": finding.where, "message": finding.message} for finding in sweep.findings],

@@ -230,6 +230,8 @@ class TaskInfo:
     device: str = "cpu"
     batch_size: int | None = None
     """Examples in a training step; None where batches come ready from the user's code and differ or do not say."""
+    accumulation: int = 1
+    """Batches for each optimizer step."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Why a candidate cannot train the task, by the key of its job, in a sentence."""
 

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import pytest
 
 from service.store import Store
 from workers.rayenv import prepare_ray
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts in one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ray reads its environment while it is imported, which collecting doctests does.
 prepare_ray(local=True)

@@ -14,6 +14,7 @@ from sweeps.errors import TaskError
 from sweeps.groups import group_names
 from sweeps.records import Job
 from sweeps.spec import Precision
+from workers.accumulation import Accumulated, accumulated, parts_of
 from workers.data import Batches, InMemory, Mapped, batches_of
 from workers.grouped import GroupedOptimizer
 from workers.looks import Looks
@@ -50,7 +51,7 @@ class PreparedTask:
         train, val = splits
         return cls(
             task=task,
-            train=batches_of(train, task, device),
+            train=accumulated(batches_of(train, task, device), task),
             val=None if val is None else batches_of(val, task, device),
             device=device,
             precision=precision,
@@ -157,7 +158,7 @@ class Lane:
         for batch in self._batches():
             self.schedule.set(epoch=self.epoch, step=self.step + len(losses))
             losses.append(self.train_step(batch))
-            examples.append(example_count(batch))
+            examples.append(sum(map(example_count, parts_of(batch))))
             over = self.step + len(losses) >= self.total_steps
             if over or len(losses) == min(LOOK_EVERY, self.until_look):
                 self.take(torch.stack(losses).tolist(), examples)
@@ -230,14 +231,14 @@ class Lane:
             return self._closure_step(batch)
         loss = self._gradients(batch)
         self.optimizer.step()
-        return loss.detach()
+        return loss
 
     def _closure_step(self, batch: Any) -> Tensor:
         losses: list[Tensor] = []
 
         def closure() -> Tensor:
             loss = self._gradients(batch)
-            losses.append(loss.detach())
+            losses.append(loss)
             return loss
 
         self.optimizer.step(closure)  # type: ignore[arg-type]
@@ -246,11 +247,18 @@ class Lane:
 
     def _gradients(self, batch: Any) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._prepared.loss(self.model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        parts = parts_of(batch)
+        examples = sum(map(example_count, parts))
+        losses: list[Tensor] = []
+        for part in parts:
+            loss = self._prepared.loss(self.model, part)
+            if len(parts) > 1:
+                loss = loss * (example_count(part) / examples)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
         if self._needs.sparse and self.step % self.data.per_epoch == 0:
             self._check_sparse()
-        return loss
+        return torch.stack(losses).sum() if len(losses) > 1 else losses[0]
 
     def _check_sparse(self) -> None:
         dense = [
@@ -310,6 +318,8 @@ def _full_batch(optimizer: str, batches: Batches) -> Batches:
     """The same data as one batch an epoch. Raises TaskError for ready batches, which nobody can put together."""
     if batches.per_epoch == 1:
         return batches
+    if isinstance(batches, Accumulated):
+        return replace(batches, many=batches.single.per_epoch)
     if isinstance(batches, InMemory | Mapped):
         return replace(batches, batch_size=batches.count)
     raise TaskError(

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from sweeps.errors import TaskError, UserError
 from sweeps.records import Job, TaskInfo
+from workers.accumulation import accumulation_of, parts_of
 from workers.lane import Lane, PreparedTask
 from workers.member import first_loss_message
 from workers.seeding import seed_model
@@ -20,7 +21,7 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
     """
     seed_model(0)
     model = prepared.task.model().to(prepared.device)
-    batch = next(prepared.train.shuffled(0, 0))
+    batch, *_ = parts_of(next(prepared.train.shuffled(0, 0)))
     loss = prepared.loss(model, batch)
     if getattr(loss, "shape", None) != () or not loss.requires_grad:
         raise TaskError(f"the task's loss(model, batch) must give a scalar tensor with gradient, got {loss!r}")
@@ -36,6 +37,7 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
         metrics=("train/loss", *names),
         device=str(prepared.device),
         batch_size=example_count(batch),
+        accumulation=accumulation_of(prepared.task),
         refused=dict(_refused(prepared, candidates)),
     )
 

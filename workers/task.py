@@ -20,7 +20,8 @@ Split = Any
 class Task(Protocol):
     """Model, data and loss; a class with these three methods is a task, nothing need be imported from here.
 
-    Optional: `batch_size` (int attribute, 64), `metrics(model, batch) -> dict[str, Tensor]` (means over the batch,
+    Optional: `batch_size` (int attribute, 64), `accumulation` (int attribute, 1: batches whose gradients, weighted by
+    their examples, make one optimizer step), `metrics(model, batch) -> dict[str, Tensor]` (means over the batch,
     logged as `val/<name>` and averaged over the validation data).
     """
 

@@ -95,6 +95,7 @@ class Overview(Document):
     spec: dict[str, Any] = Field(description="As it was submitted.")
     steps_per_epoch: int | None
     batch_size: int | None
+    accumulation: int = Field(description="Batches for each optimizer step.")
     code: Code | None
     lanes: dict[str, Any] | None = Field(description="How many trials a worker trains at once, and why.")
     warnings: list[Mistake]

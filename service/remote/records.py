@@ -61,6 +61,7 @@ def sweep_of(overview: Document) -> SweepRecord:
         lanes=lanes and LanePlan(**lanes),
         lane_probe=None,
         batch_size=overview["batch_size"],
+        accumulation=overview["accumulation"],
         code=code and CodeVersion(**code),
         findings=tuple(_finding(each) for each in overview["warnings"]),
         submitted_by=overview["submitted_by"],

@@ -42,8 +42,8 @@ class StoreRecorder:
             yield session
 
     def probed(self, info: TaskInfo) -> None:
-        """Keeps the steps per epoch and the batch size."""
-        found = {"steps_per_epoch": info.steps_per_epoch, "batch_size": info.batch_size}
+        """Keeps the steps per epoch and what a step is made of."""
+        found = {name: getattr(info, name) for name in ("steps_per_epoch", "batch_size", "accumulation")}
         with self._write() as session:
             session.execute(update(SweepRow).where(SweepRow.id == self._sweep_id).values(**found))
 

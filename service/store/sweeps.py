@@ -184,6 +184,7 @@ def _record(row: SweepRow, ended_trials: int) -> SweepRecord:
         lanes=LanePlan(**row.lanes["plan"]) if row.lanes else None,
         lane_probe=_lane_probe(row.lanes),
         batch_size=row.batch_size,
+        accumulation=row.accumulation,
         code=CodeVersion(**row.code) if row.code else None,
         findings=tuple(Finding(**each) for each in row.findings or ()),
         submitted_by=row.submitted_by,

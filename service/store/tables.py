@@ -79,6 +79,8 @@ class SweepRow(Base):
     total_trials: Mapped[int]
     steps_per_epoch: Mapped[int | None]
     batch_size: Mapped[int | None]
+    accumulation: Mapped[int] = mapped_column(default=1)
+    """Batches for each optimizer step."""
     code: Mapped[dict[str, Any] | None]
     """The CodeVersion of the task."""
     lanes: Mapped[dict[str, Any] | None]

@@ -1,10 +1,11 @@
 """What all stacked lanes of a worker share, whichever engine they are in."""
 
+from workers.accumulation import Accumulated
 from workers.data import Batches
 from workers.fused.check import check_stacking
 from workers.fused.compiled import CompiledStep
 from workers.fused.model import StackedModel
-from workers.fused.template import Template
+from workers.fused.template import CannotFuse, Template
 from workers.lane import PreparedTask
 
 
@@ -22,6 +23,8 @@ class Stacking:
 
     def model(self, data: Batches) -> StackedModel:
         """A stacked model without lanes. Raises CannotFuse, when first asked, for one that cannot be stacked."""
+        if isinstance(data, Accumulated):
+            raise CannotFuse("it accumulates the gradients of several batches")
         if self._template is None:
             check_stacking(self.prepared, data)
             self._template = Template(self.prepared, next(data.shuffled(0, 0)))

@@ -129,7 +129,7 @@ def fill(store: Store) -> None:
     sweep_id = store.create_sweep(name="stored", task="digits-mlp", spec=SPEC, total_trials=3)
     store.claim(sweep_id, "1@here", 60)
     recorder = store.recorder(sweep_id)
-    recorder.probed(TaskInfo(steps_per_epoch=2, batch_size=64))
+    recorder.probed(TaskInfo(steps_per_epoch=2, batch_size=64, accumulation=2))
     store.set_code(sweep_id, CODE)
     recorder.planned(PLAN, PROBE)
     store.add_findings(sweep_id, FINDINGS[:1])
@@ -174,6 +174,7 @@ def check(store: Store, revision: str = HEAD) -> None:
     )
     lacks = revision in LACKS_PROBES
     assert (sweep.batch_size, sweep.code) == ((None, None) if lacks else (64, CODE))
+    assert sweep.accumulation == (2 if revision == HEAD else 1)
     # NaN is not equal to itself, but their texts are.
     assert repr(store.range_tests(sweep_id)) == repr([RANGE_TEST if lacks else WHOLE_RANGE_TEST])
     assert store.range_test_runs(sweep_id) == {"SGD": "ramp"}
