@@ -44,7 +44,8 @@ _ROUNDING = 1e-6
 def needs_of(spec: Mapping[str, Any]) -> Needs:
     """What the workers of a raw spec need, as the defaults of `workers` say; a spec that is wrong needs nothing.
 
-    >>> needs_of({"workers": {"count": 2, "gpus": 0.5}})
+    >>> spec = {"task": "digits", "optimizers": ["SGD"], "budget": {"epochs": 1}, "trials": 1}
+    >>> needs_of({**spec, "workers": {"count": 2, "gpus": 0.5}})
     Needs(cpus=2.0, gpus=1.0)
     """
     from sweeps.errors import UserError
