@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from service.plots.figure import INK, NOTE, legend_below, panels, plain, printed
 from service.plots.palette import scheduler_colours
 
-_LONGEST = 75
+_LONGEST = 70
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
