@@ -8,7 +8,7 @@ from pathlib import Path
 from sweeps.taskref import OWN_PACKAGES
 
 _HOME = Path(__file__).resolve().parents[1]
-_OWN_FOLDERS = tuple(_HOME / name for name in (*OWN_PACKAGES, "tests"))
+_OWN_FOLDERS = tuple(_HOME / name for name in (*OWN_PACKAGES, "tests", "benchmarks"))
 _BUILTIN_TASKS = _HOME / "workers" / "tasks"
 _STANDARD_LIBRARY = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")},
