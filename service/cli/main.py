@@ -22,6 +22,7 @@ from service.cli import (
     ui,
     watch,
 )
+from service.collecting import collect_seldom, leave_garbage
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
 
@@ -64,7 +65,10 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 def main() -> None:
     """Runs the command of this process; exits 0 done, 1 failed, 2 the user's mistake, 130 interrupted."""
-    sys.exit(invoke(sys.argv[1:]))
+    collect_seldom()
+    code = invoke(sys.argv[1:])
+    leave_garbage()
+    sys.exit(code)
 
 
 def invoke(args: list[str]) -> int:

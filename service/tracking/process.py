@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from service.collecting import collect_seldom
 from service.home import Home
 from service.tracking.links import without_password
 
@@ -90,6 +91,7 @@ def main() -> None:
     """The child's side."""
     # Ctrl-C in a terminal reaches the whole group; the parent says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     from service.store import Store
     from service.tracking.client import load_mlflow
     from service.tracking.thread import Tracking
