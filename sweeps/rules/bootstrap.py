@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from statistics import median
 
 from sweeps.rules.shape import explosion
@@ -23,29 +24,32 @@ def interval(read: Callable[[Sequence[float]], float | None], curves: Curves) ->
     from a running mean have signs drawn anew (the wild bootstrap of Wu, 1986, which keeps each step's own size of
     noise). The same curves give the same interval.
     """
-    chance = random.Random(0)
-    copies = [
-        [curve, *(_noisy(curve, chance) for _ in range(_COPIES))] if len(curves) < FEW_SEEDS else [curve]
-        for curve in curves
-    ]
+    copies = _copies(tuple(map(tuple, curves))) if len(curves) < FEW_SEEDS else [[curve] for curve in curves]
     readings = [[lr for copy in own if (lr := read(copy)) is not None] for own in copies]
     readings = [own for own in readings if own]
     if not readings:
         return None
+    chance = random.Random(0)
     logs = sorted(median(math.log(chance.choice(chance.choice(readings))) for _ in readings) for _ in range(_DRAWS))
     cut = int(_TAIL * _DRAWS)
     return math.exp(logs[cut]), math.exp(logs[-1 - cut])
 
 
-def _noisy(curve: Sequence[float], chance: random.Random) -> list[float]:
-    """The curve with the signs of its residuals drawn anew, up to where it blows up."""
-    if not curve:
-        return []
-    end = explosion(curve)
+@lru_cache(maxsize=8)
+def _copies(curves: tuple[tuple[float, ...], ...]) -> list[list[Sequence[float]]]:
+    """Each curve with its noisy copies; kept, because every rule reads the same ones."""
+    chance = random.Random(0)
+    return [[curve, *_noisy(curve, chance)] for curve in curves]
+
+
+def _noisy(curve: Sequence[float], chance: random.Random) -> Iterator[list[float]]:
+    """Copies of the curve with the signs of its residuals drawn anew, up to where it blows up."""
+    end = explosion(curve) if curve else 0
     reach = max(2, end // 20)
-    noisy = []
-    for step, loss in enumerate(curve[:end]):
+    trends = []
+    for step in range(end):
         window = curve[max(0, step - reach) : min(end, step + reach + 1)]
-        trend = sum(window) / len(window)
-        noisy.append(trend + chance.choice((-1, 1)) * (loss - trend))
-    return [*noisy, *curve[end:]]
+        trends.append(sum(window) / len(window))
+    for _ in range(_COPIES):
+        drawn = [trend + chance.choice((-1, 1)) * (loss - trend) for trend, loss in zip(trends, curve, strict=False)]
+        yield [*drawn, *curve[end:]]
