@@ -20,6 +20,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.climbing import Tried, next_lr
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
 from sweeps.records import Outcome, Proposal, TrialResult
@@ -175,8 +176,24 @@ class OptunaProposer:
     def _least_tried(self) -> Point:
         """The pair whose turn it is. TPE soon keeps to the best pair, but people want an LR for every one of them."""
         tried = Counter((proposal.optimizer, proposal.scheduler) for proposal in self._proposals)
-        optimizer, scheduler = min(self._space.arms(), key=lambda arm: tried[arm])
-        return {"optimizer": optimizer, "scheduler": scheduler}
+        pair = min(self._space.arms(), key=lambda arm: tried[arm])
+        lr = next_lr(pair, self._tried(), self._space.optimizers[pair[0]]["lr"], self._spec.objective)
+        point: Point = {"optimizer": pair[0], "scheduler": pair[1]}
+        return point if lr is None else {**point, f"{pair[0]}.lr": lr}
+
+    def _tried(self) -> list[Tried]:
+        """Every trial so far, with its value where the next proposal may know it."""
+        known = len(self._proposals) - self._window
+        return [
+            Tried(
+                pair=(each.optimizer, each.scheduler),
+                lr=each.initial_lr,
+                value=self._results[each.number].value
+                if each.number <= known and self._results[each.number].outcome is Outcome.COMPLETE
+                else None,
+            )
+            for each in self._proposals
+        ]
 
     def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
         number = len(self._proposals)

@@ -1,5 +1,6 @@
 """What a search tries before its sampler proposes anything."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -11,6 +12,8 @@ from sweeps.rules.readings import middle_of
 from sweeps.space import Point, SearchSpace, of_trials, one_value, representative
 from sweeps.spec import SweepSpec
 
+_SPREAD = (1.0, 10**0.5, 10.0)
+"""Where an optimizer's arms begin, in picks (docs/decisions/0009-starts-and-turns.md)."""
 FOLK_LRS = (0.01, 0.001, 0.0001)
 """The LRs that people try by hand."""
 FOLK_ORIGIN: Literal["folk grid"] = "folk grid"
@@ -18,10 +21,12 @@ FOLK_ORIGIN: Literal["folk grid"] = "folk grid"
 
 
 def starting_points(spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest]) -> list[Point]:
-    """What is tried first: the user's known-good points, then every arm at its range test's pick.
+    """What is tried first: the user's known-good points, then every arm at or above its range test's pick.
 
-    A schedule whose LR is a peak starts at Smith's maximum instead. Points at pairs that are left out are not among
-    them. Arms fill at most half of the trials, so that the sampler has the rest.
+    Of an optimizer's arms the first is at the pick and the next ones above it, so that they also say where its LRs
+    lie: a pick is cautious. Where a probe made it there is no need. A schedule whose LR is a peak starts at Smith's
+    maximum instead. Points at pairs that are left out are not among them. Arms fill at most half of the trials, so
+    that the sampler has the rest.
     """
     if spec.sampler.name == "grid":
         return list(space.grid())
@@ -37,7 +42,12 @@ def starting_points(spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTe
         if (start.optimizer, start.scheduler) in pairs
     ]
     trusted = {test.optimizer: test for test in of_trials(spec, tests) if test.trusted}
-    arms = [_first_point(pair, space, trusted.get(pair[0])) for pair in pairs]
+    ahead = Counter[str]()
+    arms = []
+    for pair in pairs:
+        times = 1.0 if _is_peak(pair[1]) else _SPREAD[ahead[pair[0]] % len(_SPREAD)]
+        arms.append(_first_point(pair, space, trusted.get(pair[0]), times))
+        ahead[pair[0]] += not _is_peak(pair[1])
     free = spec.trials - len(folk_points(spec, space))
     return given + arms[: max(0, free // 2 - len(given))]
 
@@ -59,10 +69,11 @@ def folk_points(spec: SweepSpec, space: SearchSpace) -> list[Point]:
     ]
 
 
-def _first_point(pair: Pair, space: SearchSpace, test: RangeTest | None) -> Point:
-    """Where an arm begins: at what its range test suggests, if that may be tried."""
+def _first_point(pair: Pair, space: SearchSpace, test: RangeTest | None, times: float) -> Point:
+    """Where an arm begins: at so many times what its range test suggests, or there, if that may be tried."""
     if test is not None:
-        for lr, more in (_smiths(test, pair[1], space), (test.initial_lr, {})):
+        above = None if test.probe or test.initial_lr is None else test.initial_lr * times
+        for lr, more in (_smiths(test, pair[1], space), (above, {}), (test.initial_lr, {})):
             if lr is not None and contains(space.optimizers[pair[0]]["lr"], lr):
                 return {**_at(pair, space, lr), **more}
     return {"optimizer": pair[0], "scheduler": pair[1]}
@@ -73,11 +84,15 @@ def _smiths(test: RangeTest, scheduler: str, space: SearchSpace) -> tuple[float 
 
     None for any other schedule, and where a probe has trained this one: its pick is a peak already.
     """
-    row = scheduler_row(scheduler)
-    if "max_lr" not in row.from_lr or (test.probe and test.scheduler == scheduler):
+    if not _is_peak(scheduler) or (test.probe and test.scheduler == scheduler):
         return None, {}
+    row = scheduler_row(scheduler)
     given = space.schedulers[scheduler]
     return middle_of(test, "max"), {f"{scheduler}.{key}": value for key, value in row.smith.items() if key not in given}
+
+
+def _is_peak(scheduler: str) -> bool:
+    return "max_lr" in scheduler_row(scheduler).from_lr
 
 
 def _at(pair: Pair, space: SearchSpace, lr: float) -> Point:

@@ -55,8 +55,10 @@ def test_the_range_tests_pick_is_tried_first_and_bounds_the_search() -> None:
     run()
     tests = {test.optimizer: test for test in run.recorder.tests}
     assert all(test.trusted for test in tests.values())
-    firsts = {(each.optimizer, each.scheduler): each for each in reversed(run.recorder.proposals.values())}
-    assert {each.initial_lr for each in firsts.values()} == {test.initial_lr for test in tests.values()}
+    firsts = {each.optimizer: each for each in reversed(run.recorder.proposals.values())}
+    assert {each.optimizer: each.initial_lr for each in firsts.values()} == {
+        optimizer: test.initial_lr for optimizer, test in tests.items()
+    }
     for proposal in run.recorder.proposals.values():
         assert tests[proposal.optimizer].low <= proposal.initial_lr <= tests[proposal.optimizer].high
 

@@ -59,7 +59,8 @@ def one_by_one(sampler: str, pruner: str) -> Simulation:
 def test_the_simulated_sweep_has_something_to_get_wrong(sampler: str, pruner: str) -> None:
     sweep = one_by_one(sampler, pruner)
     assert len(sweep.proposals) == sweep.spec.trials
-    assert len({proposal.initial_lr for proposal in sweep.proposals}) == sweep.spec.trials
+    tried = {(each.optimizer, each.scheduler, each.initial_lr) for each in sweep.proposals}
+    assert len(tried) == sweep.spec.trials
     outcomes = Counter(result.outcome for result in sweep.results.values())
     assert outcomes[Outcome.COMPLETE] > 1
     assert (outcomes[Outcome.PRUNED] > 0) is (pruner != "none")

@@ -53,6 +53,22 @@ def test_schedules_with_a_peak_begin_at_smiths_maximum_and_others_at_the_pick() 
     ]
 
 
+def test_an_optimizers_schedules_begin_at_the_pick_and_above_it_as_far_as_the_search_goes() -> None:
+    names = ("none", "OneCycleLR", "StepLR", "CosineAnnealingLR", "ExponentialLR", "LinearLR")
+    spec = a_sweep(*(SchedulerSpec(name=name) for name in names), lr=Range(low=0.001, high=0.1, log=True))
+    times = {point["scheduler"]: point["SGD.lr"] / TEST.initial_lr for point in first_points(spec, TEST)}
+    above = 10**0.5
+    assert times == pytest.approx(
+        {"none": 1, "OneCycleLR": 1, "StepLR": above, "CosineAnnealingLR": 1, "ExponentialLR": 1, "LinearLR": above}
+    )
+
+
+def test_a_probed_pick_is_where_all_schedules_begin() -> None:
+    probed = replace(TEST, scheduler="none", probe=(Probed(lr=0.02, seed=0, values=(1.0,)),))
+    spec = a_sweep(*(SchedulerSpec(name=name) for name in ("none", "StepLR", "CosineAnnealingLR")))
+    assert {point["SGD.lr"] for point in first_points(spec, probed)} == {TEST.initial_lr}
+
+
 def test_what_the_spec_gives_of_the_schedule_stays() -> None:
     spec = a_sweep(SchedulerSpec(name="OneCycleLR", params={"div_factor": Choice(values=(5.0, 50.0))}))
     (point,) = first_points(spec, TEST)

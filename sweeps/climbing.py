@@ -1,0 +1,61 @@
+"""Where a pair's next turn puts its initial LR: up and down from the best LR known, by ever smaller factors."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sweeps.catalogue import scheduler_row
+from sweeps.domains import Domain, Range, contains
+from sweeps.objective import Objective
+from sweeps.pairs import Pair
+
+_FACTORS = (10**0.5, 10**0.25, 10**0.125)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A trial as far as it is known: `value` is None while it trains, and for one that was not trained to its end."""
+
+    pair: Pair
+    lr: float
+    value: float | None = None
+
+
+def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objective) -> float | None:
+    """The LR to try next for a pair; None where there is nothing to go by, or nothing left near the best.
+
+    First the best LR of the same optimizer under any schedule that reads its LR the same way; then, around the pair's
+    own best, LRs higher and lower by factors of 10^(1/2), 10^(1/4) and 10^(1/8) (a pattern search on a log scale:
+    Hooke and Jeeves, 1961). An LR that was tried nearer than half a step is left out.
+
+    >>> from sweeps.domains import Range
+    >>> start = Tried(pair=("Adam", "none"), lr=0.001, value=0.5)
+    >>> lr = next_lr(("Adam", "none"), [start], Range(low=1e-4, high=0.1, log=True), Objective())
+    >>> round(lr, 5), next_lr(("SGD", "none"), [start], Range(low=1e-4, high=0.1, log=True), Objective())
+    (0.00316, None)
+    """
+    if not (isinstance(domain, Range) and domain.log):
+        return None
+    own = [trial for trial in tried if trial.pair == pair]
+    alike = [trial for trial in tried if trial.pair[0] == pair[0] and _peak(trial.pair) == _peak(pair)]
+    there, here = _best(alike, objective), _best(own, objective)
+    candidates = [] if there is None else [(there.lr, _FACTORS[-1])]
+    if here is not None:
+        candidates += [(here.lr * turn, factor) for factor in _FACTORS for turn in (factor, 1 / factor)]
+    for lr, factor in candidates:
+        apart = math.log(factor) / 2
+        if contains(domain, lr) and all(abs(math.log(trial.lr / lr)) > apart for trial in own):
+            return lr
+    return None
+
+
+def _best(trials: Sequence[Tried], objective: Objective) -> Tried | None:
+    best: tuple[Tried, float] | None = None
+    for trial in trials:
+        if trial.value is not None and (best is None or objective.better(trial.value, best[1])):
+            best = trial, trial.value
+    return best and best[0]
+
+
+def _peak(pair: Pair) -> bool:
+    return "max_lr" in scheduler_row(pair[1]).from_lr
