@@ -8,14 +8,14 @@ from workers.rayenv import prepare_ray
 
 
 def main(address: str) -> int:
-    """Asks the cluster; 1 if none can be joined there."""
+    """Asks the cluster; 1, and why, if none can be joined there."""
     prepare_ray(local=False)
     from workers.pool import cluster_resources
 
     try:
         has = cluster_resources(address)
     except EnvironmentFailure as error:
-        print(error, file=sys.stderr)
+        print(error)
         return 1
     print(json.dumps({"cpus": has.get("CPU", 0.0), "gpus": has.get("GPU", 0.0)}))
     return 0

@@ -119,8 +119,10 @@ class RayPool:
             self._make_task = _put(make_task, "the task")
             self._provided = _put(dict(provided or {}), "a class or function that the spec names by path")
             self._seats = [self._seat() for _ in range(resources.count)]
-        except BaseException:
+        except BaseException as error:
             ray.shutdown()
+            if isinstance(error, RayError):
+                raise EnvironmentFailure(f"Ray failed while workers were started: {_first_line(error)}") from error
             raise
 
     def _seat(self) -> _Seat:
@@ -158,6 +160,8 @@ class RayPool:
             except RayActorError as error:
                 reason = _first_line(error)
                 self._seats[0] = self._seat()
+            except RayError as error:
+                raise EnvironmentFailure(f"Ray failed while a worker tried {what}: {_first_line(error)}") from error
         raise TaskError(f"{_ATTEMPTS} workers died one after another while they tried {what}: {reason}")
 
     def open(self, plan: LanePlan) -> None:
@@ -254,19 +258,26 @@ class RayPool:
 
 
 def _connect(address: str | None) -> None:
+    """Joins the cluster, or starts a local one. Raises EnvironmentFailure."""
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
-    if address is None:
-        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-        return
     try:
-        _knock(address)
-        ray.init(address=address, **quiet)
-    except (OSError, RayError, RuntimeError, ValueError) as error:
+        if address is None:
+            ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        else:
+            _knock(address)
+            ray.init(address=address, **quiet)
+    except Exception as error:
+        # Ray raises a plain Exception, too, where one of its processes died or was slow.
+        ray.shutdown()
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise EnvironmentFailure(
-            f"no Ray cluster could be joined at '{address}': {reason}; start one with `ray start --head`, "
-            "give its address as --address HOST:PORT, or leave --address out for a local one"
-        ) from error
+        if address is None:
+            told = f"no Ray cluster could be started here: {reason}; see that memory, disk and processors are free"
+        else:
+            told = (
+                f"no Ray cluster could be joined at '{address}': {reason}; start one with `ray start --head`, "
+                "give its address as --address HOST:PORT, or leave --address out for a local one"
+            )
+        raise EnvironmentFailure(told) from error
 
 
 def _put(sent: Any, what: str) -> ObjectRef:

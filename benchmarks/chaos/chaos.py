@@ -37,6 +37,9 @@ class Task:
 """
 """It has dropout, so that a random state which is not restored changes the losses."""
 
+_PATIENCE = 90.0
+"""Seconds that a victim which is not there is waited for."""
+
 
 def spec(folder: Path, name: str, workers: int) -> dict[str, Any]:
     """A sweep of ten seconds or so when nobody disturbs it."""
@@ -85,7 +88,8 @@ def unleash(
 ) -> Outcome:
     """Submits one sweep per user, with so many workers each, and one in the foreground; kills for `seconds`.
 
-    With more time than the sweeps take, new ones follow. Then everything is left in peace until all is done.
+    Each victim has its turn before any comes again. Where a sweep has ended, its like follows while there is time. Then
+    everything is left in peace until all is done.
     """
     (folder / "task.py").write_text(TASK)
     (folder / "cli.yaml").write_text(yaml.safe_dump(spec(folder, "cli", 1)))
@@ -94,26 +98,40 @@ def unleash(
     world = World(folder)
     began = time.monotonic()
     try:
-        ids = [world.submit(spec(folder, f"user-{user}", count), f"user-{user}") for user, count in enumerate(users)]
+        ids: dict[str, int] = {}
+        _refill(world, ids, users)
         world.start_cli(folder / "cli.yaml")
         turns: list[str] = []
+        last = began
         while time.monotonic() - began < seconds:
             _rest(world, dice.uniform(1.0, 5.0))
-            # Each has its turn before any comes again, as soon as there is one of it.
+            if seconds - (time.monotonic() - began) > 60:
+                _refill(world, ids, users)
+                if world.cli is not None and world.cli.done:
+                    world.start_cli(folder / "cli.yaml")
             victim = next((each for each in turns if VICTIMS[each](world, dice)), None)
             if victim is None:
-                turns = dice.sample(list(VICTIMS), len(VICTIMS))
+                # Workers of Ray take a while to be there.
+                if not turns or time.monotonic() - last > _PATIENCE:
+                    turns, last = dice.sample(list(VICTIMS), len(VICTIMS)), time.monotonic()
                 continue
             turns.remove(victim)
+            last = time.monotonic()
             kills[victim] += 1
             say(f"{time.monotonic() - began:6.1f} s: killed {victim}")
-            while seconds - (time.monotonic() - began) > 60 and len(_open(world, ids)) < len(users):
-                ids.append(world.submit(spec(folder, f"user-{len(ids)}", dice.choice(users)), f"user-{len(ids) % 3}"))
-        _until_done(world, ids, patience=300)
-        ids += [sweep.id for sweep in world.store.sweeps() if sweep.name == "cli"]
-        return Outcome(kills=kills, verdict=judge(world, ids, expected), seconds=time.monotonic() - began)
+        _until_done(world, list(ids), patience=300)
+        of_cli = [sweep.id for sweep in world.store.sweeps(limit=1000) if sweep.name == "cli"]
+        return Outcome(kills=kills, verdict=judge(world, [*ids, *of_cli], expected), seconds=time.monotonic() - began)
     finally:
         world.close()
+
+
+def _refill(world: World, ids: dict[str, int], users: Sequence[int]) -> None:
+    """Submits sweeps until for each user one with so many workers is open; notes the workers of each."""
+    open_now = Counter(ids[sweep_id] for sweep_id in _open(world, list(ids)))
+    for count in (Counter(users) - open_now).elements():
+        user = f"user-{len(ids) % 3}"
+        ids[world.submit(spec(world.folder, f"{user}-{len(ids)}", count), user)] = count
 
 
 def _rest(world: World, seconds: float) -> None:

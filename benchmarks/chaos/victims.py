@@ -5,8 +5,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks.chaos.processes import kill
+from benchmarks.chaos.processes import command_of, descendants, kill
 from benchmarks.chaos.world import World
+
+_TRAINS, _NODE = "ray::_Actor.serve", "raylet/raylet"
+"""Workers that train, and Ray's nodes: one that starts for a minute and dies each time would tell nothing."""
 
 
 def _one_of(words: str) -> Callable[[World, random.Random], bool]:
@@ -15,6 +18,11 @@ def _one_of(words: str) -> Callable[[World, random.Random], bool]:
         return bool(pids) and kill(dice.choice(pids))
 
     return strike
+
+
+def _ray_node(world: World, dice: random.Random) -> bool:
+    nodes = [pid for pid in sorted(world.workers(_NODE)) if any(_TRAINS in command_of(w) for w in descendants(pid))]
+    return bool(nodes) and kill(dice.choice(nodes))
 
 
 def _coordinator(sign: signal.Signals) -> Callable[[World, random.Random], bool]:
@@ -42,8 +50,8 @@ VICTIMS: Mapping[str, Callable[[World, random.Random], bool]] = {
     "coordinator": _coordinator(signal.SIGKILL),
     "coordinator, told to stop": _coordinator(signal.SIGTERM),
     "sweep's process": _one_of("service.coordinator.child"),
-    "Ray worker": _one_of("ray::"),
-    "Ray node": _one_of("raylet/raylet"),
+    "Ray worker": _one_of(_TRAINS),
+    "Ray node": _ray_node,
     "writer to MLflow": _one_of("service.tracking.process"),
     "MLflow server": _mlflow,
     "PostgreSQL": _postgres,

@@ -23,18 +23,20 @@ ROOT = Path(__file__).parents[2]
 
 
 class Kept:
-    """A process that is started again whenever it has ended, unless it has done its work (exit code 0)."""
+    """A process that is started again whenever it has ended; one that is to end, not if it ended well (exit code 0)."""
 
-    def __init__(self, start: Callable[[int], subprocess.Popen[bytes]]):
-        self._start, self._times = start, 1
+    def __init__(self, start: Callable[[int], subprocess.Popen[bytes]], *, to_end: bool):
+        self._start, self._times, self._to_end = start, 1, to_end
         self.process = start(0)
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        """True if it has done its work."""
+        return self._to_end and self.process.poll() == 0
 
     def look(self) -> None:
         """Starts it again if it has to be."""
-        if self.process.poll() == 0:
-            self.done = True
-        elif self.process.poll() is not None:
+        if self.process.poll() is not None and not self.done:
             self.process = self._start(self._times)
             self._times += 1
 
@@ -68,7 +70,7 @@ class World:
         self.store = Store.open(self.home.store_url, upgrade=True)
         self.mlflow = self._start_mlflow()
         self.wait_for_mlflow()
-        self.coordinators = [Kept(self._coordinator) for _ in range(coordinators)]
+        self.coordinators = [Kept(self._coordinator, to_end=False) for _ in range(coordinators)]
         self.cli: Kept | None = None
 
     @property
@@ -80,6 +82,8 @@ class World:
             "MLFLOW_TRACKING_URI": self.home.tracking_uri,
             "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
+            # Else Ray's workers would wait for everybody else on a busy machine, and be there to be killed too seldom.
+            "RAY_worker_niceness": "0",
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("LRSWEEP_", "MLFLOW_", "RAY_", "PYTEST_"))}
         return kept | ours
@@ -103,7 +107,7 @@ class World:
                 return self._start("cli", *COMMAND, "db", "sync", mine[0].id)
             return self._start("cli", *COMMAND, "run", "--resume", mine[0].id, "--runner", "inline")
 
-        self.cli = Kept(start)
+        self.cli = Kept(start, to_end=True)
 
     def workers(self, words: str) -> list[int]:
         """Processes below the coordinators whose command line has these words."""
@@ -129,7 +133,7 @@ class World:
 
     def look(self) -> None:
         """Starts what has ended again."""
-        for each in [*self.coordinators, *([self.cli] if self.cli and not self.cli.done else [])]:
+        for each in [*self.coordinators, *([self.cli] if self.cli else [])]:
             with suppress(Exception):
                 each.look()
 

@@ -27,6 +27,7 @@ class Cluster:
         self._asking: subprocess.Popen[str] | None = None
         self._asked: float | None = None
         self._known: Needs | None = None
+        self._said = ""
 
     def __call__(self) -> Needs | None:
         if self._asking is not None:
@@ -44,10 +45,17 @@ class Cluster:
             asking.kill()
         elif asking.poll() is not None:
             answer, _ = asking.communicate()
-            found = Needs(**json.loads(answer)) if asking.returncode == 0 else None
-            if found != self._known:
-                say("cluster", has=found or "no answer")
-            self._known, self._asking = found, None
+            self._known = Needs(**json.loads(answer)) if asking.returncode == 0 else None
+            self._asking = None
+            # Without an answer nothing starts: whoever wonders why must be able to read it.
+            has = str(self._known or _in_a_line(answer) or "no answer")
+            if has != self._said:
+                say("cluster", has=has)
+                self._said = has
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def capacity_at(address: str | None) -> Capacity:

@@ -1,7 +1,7 @@
 """One sweep in a process of its own: `python -m service.coordinator.child`.
 
 It reads its order, a line of JSON, from standard input. Once that is closed the coordinator that started it is gone:
-then it stops within an epoch and gives the sweep back.
+then it stops within an epoch, or dies if that takes too long, and gives the sweep back.
 """
 
 import logging
@@ -9,9 +9,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
+from service.api.policy import Policy
+from service.coordinator.children import kill_session
 from service.coordinator.journal import Journal
 from service.coordinator.log import say, start_logging
 from service.coordinator.order import TRY_LATER, Order
@@ -27,6 +31,8 @@ from sweeps.specfile import parse_spec
 
 _SHOW_PATIENCE = 20.0
 """Seconds that a re-sync waits for an MLflow that is away."""
+_ORPHANED = 10.0
+"""Seconds that it may take to stop without a coordinator, which would end it: its sweep is to be another's soon."""
 
 
 def main() -> int:
@@ -35,14 +41,34 @@ def main() -> int:
     if not line:
         return 0
     start_logging()
-    order = Order.read(line)
-    threading.Thread(target=_follow_parent, daemon=True, name="parent").start()
-    return (_train if order.work == "train" else _show)(order)
+    return _carry_out(Order.read(line))
 
 
-def _follow_parent() -> None:
+def _carry_out(order: Order) -> int:
+    try:
+        if order.work == "train":
+            signal.signal(signal.SIGTERM, _stop)
+        threading.Thread(target=_follow_parent, args=(order,), daemon=True, name="parent").start()
+        return (_train if order.work == "train" else _show)(order)
+    except (_Stopped, SystemExit) as told:
+        # Ray, while it starts, turns SIGTERM into an exit code; another code is the task's own doing.
+        if isinstance(told, SystemExit) and told.code != signal.SIGTERM:
+            raise
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _give_back(order)
+        return TRY_LATER
+
+
+def _follow_parent(order: Order) -> None:
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_ORPHANED)
+    reason = f"its coordinator is gone, and it did not stop within {_ORPHANED:g} s"
+    say("killed", sweep=order.sweep_id, reason=reason, level=logging.WARNING)
+    try:
+        _give_back(order)
+    finally:
+        kill_session(os.getpid())
 
 
 class _Stopped(BaseException):
@@ -54,35 +80,49 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _train(order: Order) -> int:
-    sweep_id = order.sweep_id
-    signal.signal(signal.SIGTERM, _stop)
     try:
         with Store.open(order.home.store_url) as store:
-            try:
-                # Workers may take longer to start than a lease lasts.
-                with Lease(store, sweep_id):
-                    return _launch(order, store)
-            except EnvironmentFailure:
-                raise
-            except _Stopped:
-                store.left(sweep_id, this_process(), None)
-                return TRY_LATER
-            except (UserError, TaskError, SweepFailed) as error:
-                return _failed(store, sweep_id, str(error))
-            except Exception as error:
-                logging.getLogger("lrsweep.coordinator").exception("sweep %s", sweep_id)
-                return _failed(store, sweep_id, f"a bug of lrsweep: {error!r}")
+            return _train_from(store, order)
     except LeaseLost as error:
-        say("lost", sweep=sweep_id, reason=error, level=logging.WARNING)
+        say("lost", sweep=order.sweep_id, reason=error, level=logging.WARNING)
         return 0
-    except EnvironmentFailure as error:
-        say("left", sweep=sweep_id, reason=error, level=logging.WARNING)
+    # The store is away, or not of this version: a sweep is not to blame for that.
+    except (EnvironmentFailure, UserError) as error:
+        say("left", sweep=order.sweep_id, reason=error, level=logging.WARNING)
         return TRY_LATER
+
+
+def _train_from(store: Store, order: Order) -> int:
+    sweep_id = order.sweep_id
+    try:
+        # Workers may take longer to start than a lease lasts.
+        with Lease(store, sweep_id):
+            return _launch(order, store)
+    except LeaseLost:
+        raise
+    except EnvironmentFailure as error:
+        # Where it had begun already, the store says so by now, unless it is what failed.
+        with suppress(EnvironmentFailure):
+            store.finish(sweep_id, Status.INTERRUPTED, str(error), owner=this_process())
+        raise
+    except (UserError, TaskError, SweepFailed) as error:
+        return _failed(store, sweep_id, str(error))
+    except Exception as error:
+        logging.getLogger("lrsweep.coordinator").exception("sweep %s", sweep_id)
+        return _failed(store, sweep_id, f"a bug of lrsweep: {error!r}")
+
+
+def _give_back(order: Order) -> None:
+    # A store that is away needs no word: the lease runs out.
+    with suppress(EnvironmentFailure, UserError), Store.open(order.home.store_url) as store:
+        store.left(order.sweep_id, this_process(), None)
 
 
 def _launch(order: Order, store: Store) -> int:
     sweep_id = order.sweep_id
-    spec = parse_spec(store.sweep(sweep_id).spec)
+    raw, policy = store.sweep(sweep_id).spec, Policy.of_coordinator()
+    # What was allowed when it was submitted may be so no longer.
+    spec = policy.judged(raw) if policy else parse_spec(raw)
     refuse_errors(lint(spec))
     launched = launch(
         order.home,
@@ -117,9 +157,20 @@ def _show(order: Order) -> int:
     return TRY_LATER if trouble else 0
 
 
-if __name__ == "__main__":
-    code = main()
+def _leave() -> NoReturn:
+    try:
+        code = main()
+    except SystemExit as told:
+        code = told.code if isinstance(told.code, int) else 1
+    except BaseException:
+        logging.getLogger("lrsweep.coordinator").exception("a sweep's process")
+        code = 1
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.shutdown()
     # Threads of libraries may hang on to a process that has nothing left to do.
     sys.stdout.flush()
     os._exit(code)
+
+
+if __name__ == "__main__":
+    _leave()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from service.coordinator.order import TRY_LATER, Order
@@ -32,7 +33,7 @@ class Child(Protocol):
 
 
 class ChildProcess:
-    """A Child: `python -m service.coordinator.child`, in a process group of its own."""
+    """A Child: `python -m service.coordinator.child`, in a session of its own."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -60,12 +61,23 @@ class ChildProcess:
         self._process.terminate()
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        kill_session(self._process.pid)
         self._process.wait()
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
+
+
+def kill_session(leader: int) -> None:
+    """Kills what a session's leader has started, and then it: Ray gives its workers process groups of their own."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # Whoever has ended meanwhile is gone.
+        with suppress(OSError):
+            session = stat.read_text().rpartition(")")[2].split()[3]
+            if int(session) == leader != int(stat.parent.name):
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def death(code: int) -> str | None:

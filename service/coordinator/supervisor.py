@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,9 +13,13 @@ from service.coordinator.log import say
 from service.coordinator.needs import Needs, needs_of
 from service.coordinator.order import Order, Runner
 from service.home import Home
-from service.lease import TTL
 from service.records import Unattended
 from service.store import Store
+
+_STARTING = 60.0
+"""Seconds within which a child must have begun to renew the lease of its sweep by itself."""
+_ENDING = 300.0
+"""Seconds that a child may live on whose sweep runs no more: workers end, and MLflow is told the rest."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +31,8 @@ class _Working:
     needs: Needs
     shows: bool
     began: float
+    ran: float
+    """When its sweep was last seen running."""
 
 
 @dataclass(slots=True)
@@ -93,7 +99,9 @@ class Supervisor:
     def step(self) -> bool:
         """Settles what has ended and starts what may; False if nothing is at work and nothing waits."""
         self._reap()
-        waiting = self._fill()
+        running, waiting = self._store.unattended()
+        self._end_idle({sweep.id for sweep in running})
+        self._fill(running, waiting)
         unshown = self._show()
         if not waiting and not unshown:
             self._spare.end()
@@ -107,11 +115,11 @@ class Supervisor:
         deadline = self._clock() + grace
         while any(each.child.code() is None for each in self._working) and self._clock() < deadline:
             wait(0.05)
-        for each in self._working:
-            if each.child.code() is None:
-                say("killed", sweep=each.sweep_id, reason=f"it did not stop within {grace:g} s", level=logging.WARNING)
-                each.child.kill()
-                self._store.left(each.sweep_id, each.child.owner, None)
+        late = [each for each in self._working if each.child.code() is None]
+        for each in late:
+            _kill(each, f"it did not stop within {grace:g} s")
+        for each in late:
+            self._store.left(each.sweep_id, each.child.owner, None)
         self._reap()
 
     def _reap(self) -> None:
@@ -124,13 +132,20 @@ class Supervisor:
             self._store.left(each.sweep_id, each.child.owner, how)
             each.child.kill()
             self._working.remove(each)
-            if code not in (0, 1):
+            if code:
                 self._backoff.failed(each.sweep_id, after=self._clock() - each.began)
             say("process_ended", sweep=each.sweep_id, code=code, seconds=round(self._clock() - each.began, 1))
 
-    def _fill(self) -> bool:
-        """Starts whose turn it is and for whom there is room; True if some wait."""
-        running, waiting = self._store.unattended()
+    def _end_idle(self, running: Collection[str]) -> None:
+        """Kills children that cannot come to an end: they would take room for ever."""
+        for each in self._working:
+            if each.shows or each.sweep_id in running:
+                each.ran = self._clock()
+            elif self._clock() - each.ran > _ENDING:
+                _kill(each, f"its sweep runs no more, and it did not end within {_ENDING:g} s")
+
+    def _fill(self, running: Sequence[Unattended], waiting: Sequence[Unattended]) -> None:
+        """Starts whose turn it is and for whom there is room."""
         total = self._capacity()
         mine = [each.needs for each in self._working]
         # On a cluster the sweeps of other coordinators take their share as well.
@@ -149,11 +164,10 @@ class Supervisor:
                 break
             if self._start(sweep.id, needs, user=sweep.submitted_by):
                 taken = [*taken, needs]
-        return bool(waiting)
 
     def _start(self, sweep_id: str, needs: Needs, *, user: str) -> bool:
         child = self._spare.get()
-        if not self._store.take(sweep_id, child.owner, TTL):
+        if not self._store.take(sweep_id, child.owner, _STARTING):
             return False
         self._order(child, sweep_id, "train", needs)
         say("took", sweep=sweep_id, user=user or None, needs=needs, owner=child.owner)
@@ -164,17 +178,24 @@ class Supervisor:
         ids = [sweep_id for sweep_id in self._store.unshown() if not self._backoff.holds(sweep_id)]
         if ids and not any(each.shows for each in self._working):
             child = self._spare.get()
-            if self._store.take_to_show(ids[0], child.owner, TTL):
+            if self._store.take_to_show(ids[0], child.owner, _STARTING):
                 self._order(child, ids[0], "show", Needs(cpus=0.0))
         return bool(ids)
 
     def _order(self, child: Child, sweep_id: str, work: Literal["train", "show"], needs: Needs) -> None:
         self._spare.use()
         child.order(Order(sweep_id=sweep_id, work=work, home=self._home, runner=self._runner, address=self._address))
-        shows = work == "show"
-        self._working.append(_Working(child=child, sweep_id=sweep_id, needs=needs, shows=shows, began=self._clock()))
+        now = self._clock()
+        self._working.append(
+            _Working(child=child, sweep_id=sweep_id, needs=needs, shows=work == "show", began=now, ran=now)
+        )
 
     def _needs_of(self, sweep: Unattended) -> Needs:
         if sweep.id not in self._needs:
             self._needs[sweep.id] = needs_of(sweep.spec)
         return self._needs[sweep.id]
+
+
+def _kill(each: _Working, reason: str) -> None:
+    say("killed", sweep=each.sweep_id, reason=reason, level=logging.WARNING)
+    each.child.kill()

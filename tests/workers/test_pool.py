@@ -319,3 +319,38 @@ def test_an_address_where_nobody_listens_is_said_at_once(ray_address: str) -> No
 
     with pytest.raises(EnvironmentFailure, match=r"127\.0\.0\.1:1"):
         RayPool(lambda: None, Resources(count=1, cpus=1, gpus=0, threads=1), address="127.0.0.1:1")
+
+
+@pytest.mark.parametrize("address", [None, "127.0.0.1:1"])
+def test_a_cluster_that_dies_while_it_starts_is_not_the_tasks_fault(
+    address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    from workers import pool
+
+    def init(**_: Any) -> None:
+        # As Ray says it: a plain Exception.
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(pool, "_knock", lambda address: None)
+    with pytest.raises(EnvironmentFailure, match="timed out during startup"):
+        pool.RayPool(lambda: None, pool.Resources(count=1, cpus=1, gpus=0, threads=1), address=address)
+
+
+def test_a_node_that_dies_during_the_first_batch_is_not_the_tasks_fault(
+    pools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+    from ray.exceptions import LocalRayletDiedError
+
+    pool = pools(load_task("quadratic", {}).task)
+
+    def get(*_: Any, **__: Any) -> None:
+        raise LocalRayletDiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ray, "get", get)
+        with pytest.raises(EnvironmentFailure, match="while a worker tried its first batch"):
+            pool.probe()

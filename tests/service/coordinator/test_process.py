@@ -5,11 +5,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -19,86 +16,13 @@ from service.store import Store
 from service.store.tables import SweepRow
 from sweeps.records import Outcome
 from tests.service.cli.conftest import clean_environment, command
-
-TASK = """
-import os, time
-import torch
-from torch import nn
-
-class Task:
-    batch_size = 8
-    def __init__(self, pause=0.0, kills=0.0):
-        self.pause, self.kills = pause, kills
-    def model(self):
-        return nn.Linear(2, 1)
-    def data(self):
-        x = torch.randn(32, 2, generator=torch.Generator().manual_seed(0))
-        return (x, x.sum(1, keepdim=True)), (x, x.sum(1, keepdim=True))
-    def loss(self, model, batch):
-        time.sleep(self.pause)
-        x, y = batch
-        loss = ((model(x) - y) ** 2).mean()
-        # Whatever is at an LR so high dies.
-        if self.kills and loss.item() > self.kills:
-            os._exit(7)
-        return loss
-"""
-
-
-@pytest.fixture
-def here(tmp_path: Path, new_mlflow: Path) -> Path:
-    home = tmp_path / ".lrsweep"
-    home.mkdir()
-    (home / "mlflow.db").write_bytes(new_mlflow.read_bytes())
-    (tmp_path / "task.py").write_text(TASK)
-    return tmp_path
+from tests.service.coordinator.live import TASK, coordinator, submit, wait_for
 
 
 @pytest.fixture
 def store(here: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{here}/.lrsweep/lrsweep.db") as store:
         yield store
-
-
-def submit(store: Store, here: Path, **given: Any) -> str:
-    spec = {
-        "name": "s",
-        "task": {"use": f"{here}/task.py:Task", **given.pop("task", {})},
-        "budget": {"epochs": 4},
-        "optimizers": [{"SGD": {"lr": [0.01, 0.05], "momentum": 0}}],
-        "sampler": "grid",
-        "pruner": "none",
-        "lanes": "off",
-        "stability": "off",
-        "workers": 1,
-        **given,
-    }
-    trials = spec.get("trials", 2)
-    return store.submit(name="s", task="Task", spec=spec, total_trials=trials)[0].id
-
-
-@contextmanager
-def coordinator(here: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command("coordinator", *args),
-        cwd=here,
-        env=clean_environment() | {"OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "that took too long"
-        time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -134,6 +58,25 @@ def test_a_coordinator_that_is_killed_takes_its_sweeps_with_it_and_another_goes_
             new.communicate(timeout=180)
     sweep = store.sweep(sweep_id)
     assert (sweep.status, sweep.trials) == (Status.DONE, 2)
+
+
+@pytest.mark.slow
+def test_a_sweep_deep_in_an_epoch_is_anothers_within_half_a_minute(store: Store, here: Path) -> None:
+    (here / "task.py").write_text(
+        TASK.replace("time.sleep(self.pause)", "open('asleep', 'w').close(); time.sleep(600)")
+    )
+    sweep_id = submit(store, here)
+    with coordinator(here) as old:
+        wait_for((here / "asleep").exists)
+        old.kill()
+        with coordinator(here, "--grace", "1") as new:
+            wait_for(lambda: f"{new.pid}" in parents_of_owner(store, sweep_id), seconds=30)
+            new.terminate()
+            new.communicate(timeout=30)
+    with store.read() as session:
+        sweep = session.scalars(select(SweepRow).where(SweepRow.id == sweep_id)).one()
+        # Neither end of its process was the sweep's fault.
+        assert (sweep.status, sweep.owner, sweep.deaths) == (Status.INTERRUPTED, None, 0)
 
 
 def parents_of_owner(store: Store, sweep_id: str) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from service.coordinator.needs import Needs
 from service.coordinator.order import TRY_LATER, Order
 from service.coordinator.supervisor import Supervisor
+from service.lease import TTL
 from service.records import Status
-from service.store import Store
+from service.store import Store, queue
 from sweeps.errors import EnvironmentFailure
 from tests.service.mlflow_server import home_in
 
@@ -244,6 +246,65 @@ def test_told_to_stop_it_gives_every_sweep_back_for_others_to_go_on_with(world: 
     assert sorted(world.trained) == ["hangs", "hangs", "heeds", "heeds"]
 
 
+def test_told_to_stop_while_the_store_is_away_it_leaves_no_process_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [world.submit(name) for name in ("hangs", "hangs, too")]
+    world.supervisor.step()
+    hanging = [world.at_work(sweep_id) for sweep_id in ids]
+    for each in hanging:
+        each.heeds = False
+    monkeypatch.setattr(world.store, "left", away)
+    with pytest.raises(EnvironmentFailure):
+        world.supervisor.stop(grace=0)
+    assert [each.killed for each in hanging] == [True, True]
+
+
+def away(*_: Any) -> None:
+    raise EnvironmentFailure("the store is away")
+
+
+def test_a_process_that_starts_slowly_keeps_its_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep_id = world.submit("s")
+    world.supervisor.step()
+    now = queue.clock
+    # On a busy machine it takes longer than a lease lasts until a process can renew its lease.
+    monkeypatch.setattr(queue, "clock", lambda session: now(session) + timedelta(seconds=3 * TTL))
+    world.another().step()
+    assert world.trained == ["s"]
+    assert world.at_work(sweep_id) is world.children[0]
+
+
+def test_a_process_that_outlives_its_sweep_takes_no_room_for_ever(store: Store) -> None:
+    world = World(store, most=1)
+    sweep_id = world.submit("s")
+    world.submit("next")
+    world.supervisor.step()
+    stuck = world.at_work(sweep_id)
+    for _ in range(10):
+        world.now += 100
+        world.supervisor.step()
+    assert not stuck.killed
+    store.finish(sweep_id, Status.DONE, owner=stuck.owner, keep_lease=True)
+    for _ in range(10):
+        world.now += 100
+        world.supervisor.step()
+    assert stuck.killed
+    assert world.trained == ["s", "next"]
+
+
+@pytest.mark.parametrize("code", [TRY_LATER, -9, 1, 3])
+def test_no_sweep_is_tried_again_at_once(world: World, code: int) -> None:
+    sweep_id = world.submit("s")
+    world.supervisor.step()
+    world.at_work(sweep_id).ended = code
+    world.supervisor.step()
+    assert world.trained == ["s"]
+    world.now += 1.5
+    world.supervisor.step()
+    assert world.trained == ["s", "s"]
+
+
 def test_what_mlflow_lacks_of_an_ended_sweep_is_shown_afterwards(world: World) -> None:
     sweep_id = world.submit("s")
     world.supervisor.step()
@@ -262,12 +323,8 @@ def test_a_store_that_is_away_for_a_while_costs_nothing(world: World, monkeypatc
     sweep_id = world.submit("s")
     world.supervisor.step()
     world.at_work(sweep_id).ended = -9
-    with monkeypatch.context() as away:
-
-        def gone(*_: Any) -> None:
-            raise EnvironmentFailure("the store is away")
-
-        away.setattr(world.store, "left", gone)
+    with monkeypatch.context() as gone:
+        gone.setattr(world.store, "left", away)
         with pytest.raises(EnvironmentFailure):
             world.supervisor.step()
     world.supervisor.step()
