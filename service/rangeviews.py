@@ -1,7 +1,9 @@
 """A range test as JSON: what it recommends, what every rule says, and the curves that all of it was read off."""
 
+import hashlib
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +13,15 @@ from sweeps.records import RangeTest
 from sweeps.rules import RuleReading, apply_rules
 from sweeps.rules.curvature import curvature
 
+_READ: dict[bytes, Mapping[str, RuleReading]] = {}
+"""Readings by what was read; last the one that was asked for last."""
+_MOST = 500
+_LOCK = threading.Lock()
+
 
 def range_test_document(test: RangeTest, passports: Passports, mlflow_run_id: str | None) -> dict[str, Any]:
     """One range test of `lrsweep range-test --json` and `lrsweep show --json`."""
-    readings, passport = apply_rules(test), passports.of_range_test(test)
+    readings, passport = _readings(test), passports.of_range_test(test)
     return {
         "optimizer": test.optimizer,
         "scheduler": test.scheduler,
@@ -36,6 +43,20 @@ def range_test_document(test: RangeTest, passports: Passports, mlflow_run_id: st
         "passport": asdict(passport),
         "mlflow_run_id": mlflow_run_id,
     }
+
+
+def _readings(test: RangeTest) -> Mapping[str, RuleReading]:
+    """What every rule reads: computed once, for it takes long, and the same test always gives the same."""
+    content = hashlib.sha256(repr(test).encode()).digest()
+    with _LOCK:
+        known = _READ.pop(content, None)
+    if known is None:
+        known = apply_rules(test)
+    with _LOCK:
+        _READ[content] = known
+        if len(_READ) > _MOST:
+            del _READ[next(iter(_READ))]
+    return known
 
 
 def _gradient_descent(test: RangeTest, passport: Passport) -> dict[str, float] | None:

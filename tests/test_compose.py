@@ -130,6 +130,15 @@ def test_whoever_trains_shares_the_checkpoints() -> None:
     assert SERVICES["coordinator"]["environment"]["LRSWEEP_HOME"] == "/data"
 
 
+def test_whoever_hands_sweeps_in_and_whoever_runs_them_go_by_the_same_rules() -> None:
+    api, coordinator = (SERVICES[name]["environment"] for name in ("api", "coordinator"))
+    for name in ("LRSWEEP_ALLOWED_TASKS", "LRSWEEP_ALLOWED_FOLDERS", "LRSWEEP_MLFLOW_URL"):
+        assert api[name] == coordinator[name], name
+    (port,) = SERVICES["mlflow"]["ports"]
+    address, _, _ = interpolated(port).rpartition(":")
+    assert interpolated(api["LRSWEEP_MLFLOW_URL"]) == f"http://{address}"
+
+
 def test_gpus_are_asked_for_in_their_profile_alone() -> None:
     asking = {name for name, each in SERVICES.items() if "reservations" in each["deploy"]["resources"]}
     assert asking == {name for name, each in SERVICES.items() if each.get("profiles") == ["gpu"]} == {"ray-worker-gpu"}

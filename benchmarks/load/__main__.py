@@ -13,19 +13,21 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from sqlalchemy import text
 
-from benchmarks.load.clients import Client, Clients
+from benchmarks.load.clients import Clients, Crowd, Found
 from benchmarks.load.coordinators import EPOCHS, Coordinators
-from benchmarks.load.filling import LANES, SPEC, Costs, fill
+from benchmarks.load.filling import LANES, Costs, fill
+from benchmarks.load.submitting import submit
 from benchmarks.postgres import postgres
 from service.records import Scope, Status
 from service.store import Store
@@ -39,8 +41,7 @@ _PATIENCE = 120.0
 class Result:
     """What one database's run found out."""
 
-    latencies: dict[str, list[float]]
-    statuses: dict[int, int]
+    found: Found
     lost: dict[str, int]
     memory: tuple[float, float, float]
     cpu: float
@@ -57,9 +58,9 @@ def server(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     try:
         while True:
             try:
-                assert Client(port, "").ask("GET", "/ready")[0] == 200
-                break
-            except ConnectionError:
+                with urlopen(f"http://127.0.0.1:{port}/ready"):
+                    break
+            except URLError:
                 assert process.poll() is None
                 time.sleep(0.1)
         yield process
@@ -101,25 +102,6 @@ def size(store: Store) -> int:
         return int(session.scalars(text(f"SELECT {query}{source}")).one())
 
 
-def submit(port: int, tokens: list[str]) -> tuple[list[str], int]:
-    """The ids of all sweeps that were submitted, and how many keys gave two."""
-    found: dict[int, list[str]] = {key: [] for key in range(SWEEPS)}
-
-    def send(first: int) -> None:
-        for key in range(first, SWEEPS, 10):
-            client = Client(port, tokens[key % len(tokens)])
-            status, _, body = client.ask("POST", "/api/v1/sweeps", SPEC, Idempotency_Key=f"load-{key}")
-            assert status in (200, 201), body
-            found[key].append(body.decode().split('"')[3])
-
-    threads = [threading.Thread(target=send, args=(first,)) for first in range(10) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [ids[0] for ids in found.values()], sum(len(ids) != 2 or ids[0] != ids[1] for ids in found.values())
-
-
 def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -> Result:
     """Fills the store at a URL, loads its API for so long, and counts."""
     with Store.open(url, upgrade=True) as store:
@@ -129,9 +111,18 @@ def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -
         large = [each.id for each in store.sweeps(limit=LARGE)]
         tokens = [store.create_token(f"client-{number}", Scope.SUBMIT) for number in range(clients)]
         with server(url, port) as process:
-            ids, doubled = submit(port, tokens)
-            crowd = Clients(port, tokens, streamed=ids, large=large, trials=trials // LARGE)
-            crowd.start(streaming=clients * 2 // 5, think=THINK)
+            ids, doubled = submit(port, tokens, SWEEPS)
+            crowd = Clients(
+                Crowd(
+                    port=port,
+                    tokens=tokens,
+                    streaming=clients * 2 // 5,
+                    think=THINK,
+                    streamed=ids,
+                    large=large,
+                    trials=trials // LARGE,
+                )
+            )
             coordinators = Coordinators(url, pause=max(0.0, seconds * COORDINATORS / SWEEPS - 0.3))
             coordinators.start(COORDINATORS)
             time.sleep(5)
@@ -141,11 +132,10 @@ def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -
                 time.sleep(0.5)
                 held.append(memory(process.pid))
             coordinators.stop()
-            crowd.stop()
+            found = crowd.stop()
             held.append(memory(process.pid))
             used = cpu(process.pid) - used
         assert not coordinators.errors, coordinators.errors
-        assert not crowd.errors, crowd.errors
         lost = {
             "submissions that made two sweeps": doubled,
             "sweeps taken twice or never": SWEEPS + len(coordinators.taken) - 2 * len(set(coordinators.taken)),
@@ -153,12 +143,11 @@ def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -
             "trials": SWEEPS * LANES - sum(store.sweep(each).trials for each in ids),
             "reports": SWEEPS * LANES * EPOCHS - sum(len(store.reports(each)) for each in ids),
             "reports that a stream missed or repeated": sum(
-                [report.id for report in store.reports(each)] != crowd.seen.get(each) for each in ids
+                [report.id for report in store.reports(each)] != found.seen.get(each) for each in ids
             ),
         }
         return Result(
-            latencies=dict(crowd.latencies),
-            statuses=dict(crowd.statuses),
+            found=found,
             lost=lost,
             memory=(held[0], held[-1], max(held)),
             cpu=used,
@@ -169,18 +158,21 @@ def measure(url: str, port: int, *, seconds: float, trials: int, clients: int) -
 
 def show(name: str, result: Result) -> None:
     """Tables, as Markdown."""
-    print(f"\n{name}: answers by status {dict(sorted(result.statuses.items()))}")
+    found = result.found
+    print(f"\n{name}: answers by status {dict(sorted(found.statuses.items()))}")
     print("\n| reads | number | p50, ms | p99, ms | most, ms |\n|---|---|---|---|---|")
-    everything = [each for one in result.latencies.values() for each in one]
-    for kind, found in [*sorted(result.latencies.items()), ("all", everything)]:
-        cuts = quantiles(found, n=100, method="inclusive") if len(found) > 1 else found * 99
-        figures = " | ".join(f"{1000 * each:.1f}" for each in (cuts[49], cuts[98], max(found)))
-        print(f"| {kind} | {len(found)} | {figures} |")
+    everything = [each for one in found.latencies.values() for each in one]
+    rows = [*sorted(found.latencies.items()), ("all", everything), ("the clients' own lag, within all", found.lags)]
+    for kind, times in rows:
+        cuts = quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99
+        figures = " | ".join(f"{1000 * each:.1f}" for each in (cuts[49], cuts[98], max(times)))
+        print(f"| {kind} | {len(times)} | {figures} |")
     first, last, most = result.memory
     print("\n| what | measured |\n|---|---|")
     lost = ", ".join(f"{count} {what}" for what, count in result.lost.items())
     print(f"| lost updates | {sum(result.lost.values())} ({lost}) |")
     print(f"| CPU of the server a read, streams included, ms | {1000 * result.cpu / len(everything):.1f} |")
+    print(f"| CPU of the clients a read, ms | {1000 * found.cpu / len(everything):.1f} |")
     print(f"| memory of the server, MiB | {first:.0f} at 5 s, {last:.0f} at the end, {most:.0f} at most |")
     for what in result.costs.counts:
         print(f"| recording: {what}, ms | {result.costs.milliseconds(what):.2f} |")

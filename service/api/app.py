@@ -9,10 +9,12 @@ from fastapi.middleware import Middleware
 
 from service.api import events, probes, problems, results, sweeps
 from service.api.answers import describe_problems
+from service.api.bearers import Bearers
 from service.api.context import Context, Settings
 from service.api.guard import Guard
 from service.api.limits import Limiter
 from service.api.metrics import Measured, Metrics
+from service.api.watch import Watch
 from service.store import Store
 
 _BURST = 10
@@ -40,8 +42,10 @@ def make_app(store: Store, settings: Settings) -> FastAPI:
     app.state.context = Context(
         store=store,
         settings=settings,
+        bearers=Bearers(store, settings.trusted),
         limiter=Limiter(rate=settings.rate, burst=settings.rate * _BURST),
         metrics=metrics,
+        watch=Watch(store, settings.poll),
         streams=threading.BoundedSemaphore(settings.streams),
     )
     problems.install(app)

@@ -1,16 +1,17 @@
 """Who asks, and what they may do."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from service.api.context import Context, Ctx
 from service.api.problems import Refused
-from service.records import Scope, SweepRecord
+from service.records import Scope, SweepRecord, TokenRecord
 
 _BEARER = HTTPBearer(auto_error=False, description="A token from `lrsweep token create`.")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="lrsweep"'}
@@ -49,7 +50,7 @@ class Identity:
             )
 
 
-def _identify(
+async def _identify(
     request: Request, ctx: Ctx, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 ) -> Identity:
     """Who asks. Raises Refused: 401 without a valid token where one is needed, 429 for asking too often."""
@@ -59,7 +60,7 @@ def _identify(
         if ctx.settings.anonymous and not _FORWARDED & set(request.headers):
             return Identity(name=None, scope=Scope.ADMIN)
         raise Refused(401, _NO_TOKEN, _CHALLENGE)
-    token = ctx.store.token_of(bearer.credentials) if bearer and len(bearer.credentials) <= _LONGEST else None
+    token = await _token_of(ctx, bearer.credentials) if bearer and len(bearer.credentials) <= _LONGEST else None
     if token is None:
         _slow_down(ctx, address)
         raise Refused(
@@ -70,6 +71,10 @@ def _identify(
         )
     _slow_down(ctx, f"token {token.name}")
     return Identity(name=token.name, scope=token.scope)
+
+
+async def _token_of(ctx: Context, secret: str) -> TokenRecord | None:
+    return ctx.bearers.known(secret) or await run_in_threadpool(ctx.bearers.look_up, secret)
 
 
 def _slow_down(ctx: Context, client: str) -> None:
@@ -83,8 +88,8 @@ def _slow_down(ctx: Context, client: str) -> None:
         )
 
 
-def _needs(scope: Scope) -> Callable[[Identity], Identity]:
-    def check(who: Annotated[Identity, Depends(_identify)]) -> Identity:
+def _needs(scope: Scope) -> Callable[[Identity], Awaitable[Identity]]:
+    async def check(who: Annotated[Identity, Depends(_identify)]) -> Identity:
         who.refuse_unless(scope)
         return who
 

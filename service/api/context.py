@@ -6,9 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.bearers import TRUSTED, Bearers
 from service.api.limits import Limiter
 from service.api.metrics import Metrics
 from service.api.policy import Policy
+from service.api.watch import Watch
 from service.store import Store
 
 
@@ -23,8 +25,10 @@ class Settings:
     """Names that the Host header may give, without a port; none: any."""
     rate: float = 50.0
     """Requests a second of one token, or of one address without; bursts may be ten times as many."""
+    trusted: float = TRUSTED
+    """Seconds for which a token that was valid is not looked up again."""
     poll: float = 0.5
-    """Seconds between two looks into the store for a stream of events."""
+    """Seconds between two looks into the store for all streams of events."""
     keep_alive: float = 15.0
     """Seconds after which a silent stream shows that it lives."""
     streams: int = 500
@@ -37,13 +41,15 @@ class Context:
 
     store: Store
     settings: Settings
+    bearers: Bearers
     limiter: Limiter
     metrics: Metrics
+    watch: Watch
     streams: threading.BoundedSemaphore
     """One permit for every further stream of events."""
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """The context of the application that got this request."""
     found: Context = request.app.state.context
     return found

@@ -1,18 +1,18 @@
 """A sweep's events as they happen: server-sent events, as the HTML standard has them."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from service.api.answers import Responses, answers
 from service.api.auth import Reader
 from service.api.context import Context, Ctx
 from service.api.follower import Follower
+from service.api.moment import Moment
 from service.api.problems import Refused
 from service.api.sweeps import Ref
 from sweeps.errors import EnvironmentFailure
@@ -62,28 +62,40 @@ def events(
             f"{ctx.settings.streams} streams are open already: close one, or read /reports from time to time",
             {"Retry-After": "10"},
         )
-    follower = Follower(ctx.store, sweep_id, last)
     return StreamingResponse(
-        _stream(ctx, follower), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        _stream(ctx, sweep_id, Follower(last)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
 
 
-async def _stream(ctx: Context, follower: Follower) -> AsyncIterator[bytes]:
+async def _stream(ctx: Context, sweep_id: str, follower: Follower) -> AsyncIterator[bytes]:
     try:
-        spoke = time.monotonic()
-        while not follower.over:
-            try:
-                news = await run_in_threadpool(follower.news)
-            except EnvironmentFailure:
-                # The client comes back with the last id, and then hears whether the store is there again.
-                return
-            if news:
-                yield b"".join(news)
-                spoke = time.monotonic()
-            elif time.monotonic() - spoke > ctx.settings.keep_alive:
-                yield b": still here\n\n"
-                spoke = time.monotonic()
-            if not follower.over:
-                await asyncio.sleep(ctx.settings.poll)
+        async with ctx.watch.following(sweep_id) as watched:
+            # Once the store is away, the client comes back with the last id, and then hears whether it is there again.
+            while not watched.lost:
+                bell = watched.bell
+                try:
+                    news = await to_thread.run_sync(_encoded, follower, watched.now, limiter=ctx.watch.turns)
+                except EnvironmentFailure:
+                    return
+                if news:
+                    yield news
+                if follower.over:
+                    return
+                while not follower.more and not await _rings(bell, ctx.settings.keep_alive):
+                    yield b": still here\n\n"
     finally:
         ctx.streams.release()
+
+
+def _encoded(follower: Follower, now: Moment) -> bytes:
+    return b"".join(event.encoded for event in follower.news(now))
+
+
+async def _rings(bell: asyncio.Event, seconds: float) -> bool:
+    """True once it rings, False if it has not within so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    return True

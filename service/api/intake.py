@@ -11,7 +11,7 @@ from sweeps.errors import Problem, SpecError
 from sweeps.finding import Finding
 from sweeps.lint import lint, refuse_errors
 from sweeps.spec import SweepSpec
-from sweeps.specfile import parse_spec, read_yaml
+from sweeps.specfile import read_yaml
 
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
@@ -36,9 +36,7 @@ def take_in(body: bytes, content_type: str, policy: Policy) -> Intake:
     Raises SpecError with every mistake, Refused (413, 415) for what is too long or of another kind.
     """
     raw = _read(body, content_type)
-    spec = parse_spec(raw, check=policy.mistake)
-    if problems := list(policy.problems(spec)):
-        raise SpecError(problems)
+    spec = policy.judged(raw)
     findings = lint(spec)
     refuse_errors(findings)
     return Intake(raw=raw, spec=spec, findings=findings)

@@ -15,6 +15,9 @@ from sweeps.records import Outcome
 
 MEDIA_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
+_FRESH = 5.0
+"""Seconds for which a count of all trials is said again."""
+
 
 class Metrics:
     """A registry of one application's own."""
@@ -42,10 +45,12 @@ class Metrics:
 
 
 class _Stored(Collector):
-    """Counts rows when it is asked."""
+    """Counts rows when it is asked, all trials once in a while only: however often anybody scrapes."""
 
     def __init__(self, store: Store):
         self._store = store
+        self._trials: dict[Outcome | None, int] = {}
+        self._until = 0.0
 
     def describe(self) -> Iterator[Metric]:
         """Nothing yet: registering must not need the store."""
@@ -59,9 +64,10 @@ class _Stored(Collector):
             sweeps.add_metric([status.value], counted.get(status, 0))
         yield sweeps
         trials = GaugeMetricFamily("lrsweep_trials", "Trials, by outcome.", labels=("outcome",))
-        ended = self._store.trials_by_outcome()
+        if time.monotonic() >= self._until:
+            self._trials, self._until = self._store.trials_by_outcome(), time.monotonic() + _FRESH
         for outcome in (*Outcome, None):
-            trials.add_metric([outcome.value if outcome else "RUNNING"], ended.get(outcome, 0))
+            trials.add_metric([outcome.value if outcome else "RUNNING"], self._trials.get(outcome, 0))
         yield trials
 
 

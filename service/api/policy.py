@@ -1,4 +1,4 @@
-"""What a spec that came over HTTP may name: tasks and code of the operator's choice, by name, without importing any."""
+"""What a spec may name that came over HTTP: tasks and code of the operator's choice, judged without importing any."""
 
 import os
 import re
@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any, Self
 
 from sweeps.builtin import BUILTIN_TASKS
-from sweeps.errors import Problem, UserError
+from sweeps.errors import Problem, SpecError, UserError
 from sweeps.spec import SweepSpec
+from sweeps.specfile import parse_spec
 from sweeps.taskref import BuiltinReference, FileReference, ModuleReference, code_reference, parse_reference
 
 CODE = "LRSWEEP_ALLOWED_TASKS"
@@ -67,6 +68,18 @@ class Policy:
         patterns = (text.strip() for text in environment.get(CODE, "").split(","))
         return cls(code=tuple(CodePattern.read(text) for text in patterns if text), folders=tuple(folders))
 
+    @classmethod
+    def of_coordinator(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
+        """The operator's list for what is run; None where neither variable is set, and what is queued is trusted."""
+        return cls.read(environment) if environment.keys() & {CODE, FOLDERS} else None
+
+    def judged(self, raw: Mapping[str, Any]) -> SweepSpec:
+        """The sweep that a raw spec asks for. Raises SpecError with every mistake, and with all that is not allowed."""
+        spec = parse_spec(raw, check=self.mistake)
+        if problems := list(self._problems(spec)):
+            raise SpecError(problems)
+        return spec
+
     def mistake(self, use: str, noun: str) -> str | None:
         """Why a spec may not name this as its task, as an optimizer or as a function; None if it may."""
         try:
@@ -88,7 +101,7 @@ class Policy:
         builtin = f"a built-in task ({', '.join(BUILTIN_TASKS)})" if noun == "task" else f"a {noun} of torch's"
         return f"give {builtin}, or code that its operator has named in {CODE}"
 
-    def problems(self, spec: SweepSpec) -> Iterator[Problem]:
+    def _problems(self, spec: SweepSpec) -> Iterator[Problem]:
         """What else a spec may not ask of this server."""
         if spec.total_trials > MOST_TRIALS:
             message = f"{spec.total_trials} trials in all; allowed are up to {MOST_TRIALS}: give fewer trials or seeds"

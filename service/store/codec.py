@@ -149,6 +149,17 @@ def from_json(value: Any) -> Any:
     return value
 
 
+def read_json(text: str | bytes) -> Any:
+    """What `to_json` was given, from the JSON text of it; most holds nothing that `from_json` would change.
+
+    >>> read_json(b'{"betas": [0.9, {"$float": "nan"}]}'), read_json('{"betas": [0.9]}')
+    ({'betas': [0.9, nan]}, {'betas': [0.9]})
+    """
+    value = json.loads(text)
+    tagged = _TAG in text if isinstance(text, str) else _TAG.encode() in text
+    return from_json(value) if tagged else value
+
+
 def to_values(params: Mapping[str, Any]) -> dict[str, Value]:
     """Hyperparameters read from JSON, which has no tuples: its lists become tuples again.
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
-from service.store.codec import from_json, to_json
+from service.store.codec import to_json
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -32,7 +32,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Json(TypeDecorator[Any]):
     """Nested plain values, NaN and infinity among them.
 
-    JSON and not JSONB: that would reorder keys, and `1e-2` would not come back as it was written.
+    JSON and not JSONB: that would reorder keys, and `1e-2` would not come back as it was written. Every engine of a
+    store reads JSON with `read_json`.
     """
 
     impl = JSON
@@ -41,7 +42,3 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """Writes NaN and infinity in a way that strict JSON takes."""
         return to_json(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Reads them again."""
-        return from_json(value)

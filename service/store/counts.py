@@ -14,11 +14,11 @@ class Counts(Database):
     def sweeps_by_status(self) -> dict[Status, int]:
         """The number of sweeps of each status."""
         counts = select(SweepRow.status, func.count()).group_by(SweepRow.status)
-        with self.read() as session:
+        with self.look() as session:
             return {Status(status): count for status, count in session.execute(counts)}
 
     def trials_by_outcome(self) -> dict[Outcome | None, int]:
         """The number of trials of each outcome; None: of those that wait or run."""
         counts = select(TrialRow.outcome, func.count()).group_by(TrialRow.outcome)
-        with self.read() as session:
+        with self.look() as session:
             return {Outcome[outcome] if outcome else None: count for outcome, count in session.execute(counts)}

@@ -9,7 +9,7 @@ from typing import Any, Self
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from service.store.engine import reading, writing
+from service.store.engine import looking, reading, writing
 from service.store.failures import explained
 from service.store.tables import Base
 
@@ -20,13 +20,19 @@ class Database:
     def __init__(self, engine: Engine, url: str) -> None:
         self.url = url
         self._engine = engine
-        self._reading = reading(engine)
+        self._reading, self._looking = reading(engine), looking(engine)
         self._writing = writing(engine)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one moment and never waits for a writer."""
         with explained(self._engine.url), Session(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """For a statement that sees one moment by itself, or several that need not see the same."""
+        with explained(self._engine.url), Session(self._looking) as session:
             yield session
 
     @contextmanager

@@ -1,13 +1,18 @@
 """Which databases a store may live in, and how a connection to each must be set up."""
 
+import math
 import re
+import select
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from service.store.codec import read_json
 from sweeps.errors import EnvironmentFailure, UserError
 
 ALLOWED = "sqlite:///path/to/lrsweep.db or postgresql://user:password@host/database"
@@ -17,6 +22,12 @@ BUSY_SECONDS = 30
 
 CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server that does not answer at all."""
+
+_MOST = 15
+"""Connections of one process to PostgreSQL."""
+_IDLE_SECONDS = 1.0
+"""After which a silent connection is asked whether it still leads to a server: it may have been cut off unheard."""
+_USED = "lrsweep_used"
 
 VERSION_TABLE = "lrsweep_version"
 """Our own name: MLflow and Optuna both keep their revision in `alembic_version`."""
@@ -65,7 +76,12 @@ def connect(url: URL, *, foreign_keys: bool = True) -> Engine:
         return _sqlite(url, foreign_keys)
     if "connect_timeout" not in url.query:
         url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
-    return create_engine(url, pool_pre_ping=True)
+    # Connections that are opened for a moment cost more than what they are asked, so all of them are kept; last in,
+    # first out, so that those which are not needed grow idle.
+    engine = create_engine(url, pool_size=_MOST, max_overflow=0, pool_use_lifo=True, json_deserializer=read_json)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _see_that_it_lives)
+    return engine
 
 
 def writing(engine: Engine) -> Engine:
@@ -80,6 +96,36 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+def looking(engine: Engine) -> Engine:
+    """The same engine for single statements that only read: one trip to the server each."""
+    return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _see_that_it_lives(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Raises InvalidatePoolError, at which the pool connects anew, if the server is gone that this led to."""
+    fresh = time.monotonic() - record.info.get(_USED, math.inf) < _IDLE_SECONDS
+    try:
+        if fresh and not _has_something_to_read(connection.fileno()):
+            return
+        before = connection.autocommit
+        connection.autocommit = True
+        connection.execute("")
+        connection.autocommit = before
+    except connection.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _has_something_to_read(descriptor: int) -> bool:
+    """True if a server that was asked nothing has said something: mostly farewell."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _sqlite(url: URL, foreign_keys: bool) -> Engine:
     assert url.database is not None
     folder = Path(url.database).parent
@@ -92,7 +138,8 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:
         ) from error
     # The driver's own transactions begin too late, at the first write: what was read before is stale by then,
     # and concurrent read-modify-writes are lost silently. So it commits by itself, and we begin.
-    engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
+    given = {"isolation_level": None, "timeout": BUSY_SECONDS}
+    engine = create_engine(url, connect_args=given, json_deserializer=read_json)
 
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.store.engine import BUSY_SECONDS, hidden
 from sweeps.errors import EnvironmentFailure, UserError
@@ -43,6 +44,11 @@ def explained(url: URL) -> Iterator[None]:
         if explanation is None:
             raise
         raise explanation from error
+    except PoolTimeout as error:
+        raise EnvironmentFailure(
+            f"the store {hidden(url)} answers too slowly: all connections to it have been in use for half a minute. "
+            "See whether its server is overloaded"
+        ) from error
 
 
 def _explain(error: DBAPIError, url: URL) -> Exception | None:

@@ -35,7 +35,7 @@ class Places(Database):
     def range_test_runs(self, sweep_id: str) -> dict[str, str]:
         """The run of each optimizer's range test, as far as there is one."""
         runs = select(RangeTestRow.optimizer, RangeTestRow.mlflow_run_id).where(RangeTestRow.sweep_id == sweep_id)
-        with self.read() as session:
+        with self.look() as session:
             return {optimizer: run_id for optimizer, run_id in session.execute(runs) if run_id}
 
     def set_range_test_run(self, sweep_id: str, optimizer: str, run_id: str) -> None:

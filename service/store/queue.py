@@ -100,7 +100,7 @@ class Queue(Database):
         suspects = select(TrialRow.number).where(
             TrialRow.sweep_id == sweep_id, TrialRow.outcome.is_(None), TrialRow.attempts > 0
         )
-        with self.read() as session:
+        with self.look() as session:
             return session.scalars(suspects.limit(1)).first() is not None
 
     def unshown(self) -> list[str]:

@@ -8,6 +8,7 @@ from service.store.engine import connect, hidden, parse
 from service.store.failures import explained
 from service.store.lifecycle import Lifecycle
 from service.store.places import Places
+from service.store.pulses import Pulses
 from service.store.queue import Queue
 from service.store.recorder import StoreRecorder
 from service.store.results import Results
@@ -17,7 +18,7 @@ from service.store.tokens import Tokens
 from sweeps.errors import UserError
 
 
-class Store(Sweeps, Submissions, Lifecycle, Results, Places, Tokens, Queue, Counts):
+class Store(Sweeps, Submissions, Lifecycle, Results, Places, Tokens, Queue, Counts, Pulses):
     """Everything that lrsweep remembers, in SQLite or PostgreSQL. Threads may share one.
 
     Raises EnvironmentFailure from any method when the disk is full or the server is away; what was recorded

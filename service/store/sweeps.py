@@ -53,7 +53,7 @@ class Sweeps(Database):
     def resolve(self, ref: str) -> str:
         """The id that `last`, an id or its beginning stands for. Raises UserError if that is not one."""
         newest = select(SweepRow.id).order_by(SweepRow.position.desc())
-        with self.read() as session:
+        with self.look() as session:
             if ref == "last":
                 found = session.scalars(newest.limit(1)).all()
                 if not found:
@@ -74,7 +74,7 @@ class Sweeps(Database):
 
     def sweep(self, sweep_id: str) -> SweepRecord:
         """One sweep. Raises UserError if there is none of that id."""
-        with self.read() as session:
+        with self.look() as session:
             return sweep_record(session, sweep_id)
 
     def sweeps(self, *, limit: int = 50, before: str | None = None, status: Status | None = None) -> list[SweepRecord]:
@@ -85,7 +85,7 @@ class Sweeps(Database):
         newest = _SELECT.order_by(SweepRow.position.desc()).limit(limit)
         if status is not None:
             newest = newest.where(SweepRow.status == status)
-        with self.read() as session:
+        with self.look() as session:
             if before is not None:
                 of_before = select(SweepRow.position).where(SweepRow.id == before)
                 position = session.scalar(of_before) if _may_be_id(before) else None

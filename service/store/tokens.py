@@ -34,7 +34,7 @@ class Tokens(Database):
     def token_of(self, secret: str) -> TokenRecord | None:
         """The token that this is, if it is valid now."""
         digest = _hash(secret)
-        with self.read() as session:
+        with self.look() as session:
             row = session.scalars(select(TokenRow).where(TokenRow.sha256 == digest)).one_or_none()
             # The index compares hashes byte by byte, which tells a listener nothing about the token; so does this.
             if row is None or not hmac.compare_digest(row.sha256, digest):

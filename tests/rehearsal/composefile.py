@@ -28,8 +28,14 @@ class Service:
 
 
 def interpolated(text: str) -> str:
-    """The text with `${NAME:-default}` and `$$` as Compose reads them where no variable is set."""
-    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    """The text with `${NAME:-default}` and `$$` as Compose reads them where no variable is set.
+
+    >>> interpolated("$$HOME ${URL:-http://127.0.0.1:${PORT:-5000}}")
+    '$HOME http://127.0.0.1:5000'
+    """
+    substituted = 1
+    while substituted:
+        text, substituted = re.subn(r"\$\{\w+:-([^${}]*)\}", r"\1", text)
     return text.replace("$$", "$")
 
 

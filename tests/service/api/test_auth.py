@@ -1,10 +1,12 @@
 """Who may do what: tokens, scopes, limits."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
+from service.api.bearers import TRUSTED, Bearers
 from service.records import Scope
 from service.store import Store
 from tests.service.api.conftest import SPEC, NewClient
@@ -81,7 +83,29 @@ def test_a_token_ends(strict: TestClient, store: Store) -> None:
     assert strict.get(SWEEPS, headers=bearer(good)).status_code == 200
     assert strict.get(SWEEPS, headers=bearer(old)).status_code == 401
     store.revoke_token("ann")
+    deadline = time.monotonic() + 10 * TRUSTED
+    while strict.get(SWEEPS, headers=bearer(good)).status_code == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert strict.get(SWEEPS, headers=bearer(good)).status_code == 401
+
+
+def test_a_token_is_looked_up_once_in_a_while(store: Store) -> None:
+    now = 0.0
+    bearers = Bearers(store, trusted=2.0, clock=lambda: now)
+    good = store.create_token("ann", Scope.READ)
+    assert bearers.known(good) is None
+    found = bearers.look_up(good)
+    assert found is not None
+    assert found.name == "ann"
+    store.revoke_token("ann")
+    now = 1.9
+    assert bearers.known(good) == found
+    assert bearers.known(good + "x") is None
+    now = 2.0
+    assert bearers.known(good) is None
+    assert bearers.look_up(good) is None
+    assert bearers.known(good) is None
 
 
 def test_sweeps_are_changed_by_whoever_submitted_them_or_an_admin(strict: TestClient, store: Store) -> None:

@@ -16,9 +16,9 @@ import httpx2
 import pytest
 import yaml
 
+from service.cli.following import Shown, follow_server
 from service.cli.main import invoke
 from service.cli.progress import LineWatcher
-from service.cli.remote import Shown, follow
 from service.records import Scope, Status
 from service.remote.archive import RemoteArchive
 from service.remote.http import Connection
@@ -264,7 +264,7 @@ def test_following_outlives_a_restart_of_the_server(place: Place, capsys: pytest
     with Cut(place.url, place.token) as connection:
         archive = RemoteArchive(connection)
         watcher = LineWatcher(parse_spec(SPEC))
-        follow(archive, sweep_id, Shown(archive, sweep_id, watcher, "val/loss"), patience=20)
+        follow_server(archive, sweep_id, Shown(archive, sweep_id, watcher, "val/loss"), patience=20)
     reports = [id for kind, id in seen if kind == "report"]
     assert reports == [report.id for report in place.store.reports(sweep_id)]
     assert watcher.outcomes == {Outcome.COMPLETE: 1, Outcome.DIVERGED: 1}
@@ -315,7 +315,10 @@ def test_what_the_server_thinks_of_the_token(place: Place, call: Call, monkeypat
 def test_a_server_that_is_away_or_is_no_such_server(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = call("list", "--server", "http://127.0.0.1:1")
     assert (code, "cannot be reached" in err) == (1, True)
-    with Connection("http://127.0.0.1:1", None) as gone, pytest.raises(EnvironmentFailure, match="away for 0 seconds"):
-        follow(RemoteArchive(gone), "x", None, patience=0.0)
+    with Connection("http://127.0.0.1:1", None) as connection:
+        gone = RemoteArchive(connection)
+        show = Shown(gone, "x", LineWatcher(parse_spec(SPEC)), "val/loss")
+        with pytest.raises(EnvironmentFailure, match="away for 0 seconds"):
+            follow_server(gone, "x", show, patience=0.0)
     with Connection(f"{place.url}/elsewhere", None) as other, pytest.raises(UserError, match="nothing at /elsewhere"):
         RemoteArchive(other).sweeps()

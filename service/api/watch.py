@@ -1,0 +1,77 @@
+"""One look into the store twice a second for all streams, which hear of it when their sweep has changed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from anyio import CapacityLimiter
+from starlette.concurrency import run_in_threadpool
+
+from service.api.moment import Moment
+from service.store import Store
+from sweeps.errors import EnvironmentFailure
+
+_AT_ONCE = 2
+"""Streams that read the store at a time."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """A sweep that somebody follows."""
+
+    now: Moment
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    """Is set when `now` is past; take it before you ask `now`, and nothing is missed."""
+    lost: bool = False
+    """Whether nobody looks any longer: the store is away."""
+    pulse: Hashable = None
+    followers: int = 0
+
+    def change(self) -> None:
+        """Begins another moment, and rings."""
+        past, self.bell = self.bell, asyncio.Event()
+        self.now = Moment(self.now.store, self.now.sweep_id)
+        past.set()
+
+
+class Watch:
+    """Looks while anybody follows. All of it runs in one event loop."""
+
+    def __init__(self, store: Store, seconds: float):
+        self._store, self._seconds = store, seconds
+        self.turns = CapacityLimiter(_AT_ONCE)
+        """What streams read the store under: all hear of news in one moment, and must not crowd out requests."""
+        self._watched: dict[str, Watched] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def following(self, sweep_id: str) -> AsyncIterator[Watched]:
+        """The sweep, watched until the block ends."""
+        watched = self._watched.setdefault(sweep_id, Watched(Moment(self._store, sweep_id)))
+        watched.followers += 1
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        try:
+            yield watched
+        finally:
+            watched.followers -= 1
+            if not watched.followers and self._watched.get(sweep_id) is watched:
+                del self._watched[sweep_id]
+
+    async def _look(self) -> None:
+        try:
+            with suppress(EnvironmentFailure):
+                while self._watched:
+                    pulses = await run_in_threadpool(self._store.pulses, tuple(self._watched))
+                    for sweep_id, pulse in pulses.items():
+                        watched = self._watched.get(sweep_id)
+                        if watched is not None and pulse != watched.pulse:
+                            watched.pulse = pulse
+                            watched.change()
+                    await asyncio.sleep(self._seconds)
+        finally:
+            left, self._watched = self._watched, {}
+            for watched in left.values():
+                watched.lost = True
+                watched.change()
