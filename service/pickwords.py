@@ -1,4 +1,4 @@
-"""What stands beside a pick, in words: how it does at multiples of its LR, and what the folk grid would have got."""
+"""What stands beside a pick, in words: how lucky it is, how it does at multiples of its LR, what the folk grid got."""
 
 from sweeps.records import Pick
 
@@ -23,6 +23,22 @@ def folk_words(pick: Pick) -> str:
     """The best of the folk grid and what it came to; empty where it was not trained, or all of it exploded."""
     best = pick.folk_grid
     return f"{best.initial_lr:g}: {best.value:.4g}" if best is not None else ""
+
+
+def luck_words(pick: Pick) -> str:
+    """How often it would win again and how much of its value is luck; empty where nothing says how large the noise is.
+
+    >>> from sweeps.pickevidence import Luck
+    >>> lucky = Luck(noise=0.02, source="seeds", wins=0.625, optimism=0.0124, rivals=3)
+    >>> luck_words(Pick(optimizer="SGD", scheduler="none", initial_lr=0.1, value=0.3, params={}, trials=(0, 1), tried=9,
+    ...                 low=0.1, high=0.1, luck=lucky))
+    '62 % of repeats, against 3 rivals; 0.012 of its value is luck'
+    """
+    luck = pick.luck
+    if luck is None:
+        return ""
+    rivals = "1 rival" if luck.rivals == 1 else f"{luck.rivals or 'no'} rivals"
+    return f"{100 * luck.wins:.0f} % of repeats, against {rivals}; {luck.optimism:.2g} of its value is luck"
 
 
 def beside(pick: Pick) -> str:

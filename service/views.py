@@ -10,7 +10,7 @@ from service.passports import Passports
 from service.rangeviews import finite_numbers, range_test_document
 from service.records import Curve, ReportRecord, SweepRecord, TrialRecord
 from service.store.codec import finite, to_json
-from service.tracking.links import run_url
+from service.tracking.links import public_uri, run_url, view_url
 from sweeps.records import Pick, RangeTest
 
 
@@ -54,10 +54,11 @@ def sweep_overview(sweep: SweepRecord) -> dict[str, Any]:
         "warnings": [{"path": finding.where, "message": finding.message} for finding in sweep.findings],
         "mlflow": place
         and {
-            "tracking_uri": place.tracking_uri,
+            "tracking_uri": public_uri(place.tracking_uri),
             "experiment_id": place.experiment_id,
             "run_id": place.run_id,
             "url": run_url(place),
+            "charts": view_url(place, sweep.id),
         },
     }
 

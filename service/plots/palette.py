@@ -24,9 +24,6 @@ _COLOURS = (
     "#EE9988",
 )
 
-RANGE_TEST_COLOUR = "#7A7A7A"
-"""Range tests have no scheduler, and no scheduler has grey."""
-
 SWEEP_COLOUR = "#000000"
 
 _PREFERRED = {
@@ -62,3 +59,14 @@ def scheduler_colours(schedulers: Iterable[str]) -> dict[str, str]:
     others = [name for name in names if name not in taken]
     taken |= {name: free[place % len(free)] for place, name in enumerate(others)}
     return {name: _COLOURS[taken[name]] for name in names}
+
+
+def range_test_colours(optimizers: Iterable[str], schedulers: Iterable[str]) -> dict[str, str]:
+    """The colour of each optimizer's range test in MLflow: one that none of the sweep's schedulers has.
+
+    >>> range_test_colours(["SGD", "AdamW"], ["none", "StepLR"])
+    {'SGD': '#009E73', 'AdamW': '#CC79A7'}
+    """
+    taken = set(scheduler_colours(schedulers).values())
+    free = [colour for colour in _COLOURS if colour not in taken] or list(_COLOURS)
+    return {name: free[place % len(free)] for place, name in enumerate(dict.fromkeys(optimizers))}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.pickwords import beside
+from service.pickwords import beside, luck_words
 from service.report.material import Material
 from service.tracking.naming import budget_text, short_text, value_text
 from sweeps.passport import Passport, Prediction
@@ -41,6 +41,8 @@ def _of_pick(pick: Pick, material: Material) -> Answer:
     value = f"{objective.metric} {pick.value:.4g}{seeds}, the best of {pick.tried} trials of this pair."
     as_good = f"LRs from {pick.low:.2g} to {pick.high:.2g} did as well within 5 %."
     evidence = [beside(pick)] if beside(pick) else []
+    if pick.luck is not None:
+        evidence.append(f"It would win again in {luck_words(pick)}.")
     return Answer(
         head=f"Start {pick.optimizer} with {pick.scheduler} at",
         lr=f"{pick.initial_lr:.3g}",

@@ -9,7 +9,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from service.archive import Archive
-from service.pickwords import folk_words, stability_words
+from service.pickwords import folk_words, luck_words, stability_words
 from service.records import TrialRecord
 from service.report import pictures
 from service.report.answer import answer, pick_params
@@ -24,8 +24,8 @@ from sweeps.rules import RULES
 _TRIALS = 300
 """Trials in the table at the end: the best. `lrsweep export` has all of them."""
 
-_EVIDENCE = {"at multiples": stability_words, "folk grid": folk_words}
-"""What some sweeps train beside a pick."""
+_EVIDENCE = {"wins again": luck_words, "at multiples": stability_words, "folk grid": folk_words}
+"""What stands beside picks where there is enough to say it from, or where it was trained for."""
 
 
 def report_html(archive: Archive, sweep_id: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.plots.palette import scheduler_colours
+from service.plots.palette import range_test_colours, scheduler_colours
 from service.records import Status, SweepRecord
 from service.tracking.naming import budget_text
 from service.tracking.runs import Runs
@@ -25,6 +25,12 @@ class Context:
     def colours(self) -> dict[str, str]:
         """The colour of each scheduler's runs."""
         return scheduler_colours(scheduler.name for scheduler in self.spec.schedulers)
+
+    @property
+    def range_test_colours(self) -> dict[str, str]:
+        """The colour of each optimizer's range test, whose curves lie in one chart."""
+        names = [optimizer.name for optimizer in self.spec.optimizers]
+        return range_test_colours(names, [scheduler.name for scheduler in self.spec.schedulers])
 
     @property
     def groups(self) -> tuple[ParamGroup, ...]:

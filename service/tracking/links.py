@@ -1,5 +1,6 @@
 """Where a person finds a sweep in the MLflow UI, and how that UI is started. Imports no mlflow."""
 
+import os
 import sys
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -8,6 +9,7 @@ from service.records import MlflowPlace
 from sweeps.errors import UserError
 
 UI_PORT = 5000
+PUBLIC = "LRSWEEP_MLFLOW_URL"
 
 # MLflow 3 opens in its GenAI mode, which hides metrics; its hash router reads the query behind the #.
 _MODE = "workflowType=machine_learning"
@@ -23,14 +25,23 @@ def without_password(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
 
 
+def public_uri(tracking_uri: str) -> str:
+    """The tracking URI as people reach it: a server's may go by another address among machines, say in a container.
+
+    That is LRSWEEP_MLFLOW_URL, where the operator has set it; it holds for every server.
+    """
+    serves = urlsplit(tracking_uri).scheme in ("http", "https")
+    return without_password((serves and os.environ.get(PUBLIC)) or tracking_uri)
+
+
 def base_url(tracking_uri: str, *, port: int = UI_PORT) -> str:
-    """The address of the UI: the tracking server's own, or the local one that `ui_command` starts.
+    """The address of the UI: the tracking server's, as people reach it, or the local one that `ui_command` starts.
 
     >>> base_url("sqlite:////data/mlflow.db")
     'http://127.0.0.1:5000'
     """
     if urlsplit(tracking_uri).scheme in ("http", "https"):
-        return without_password(tracking_uri).rstrip("/")
+        return public_uri(tracking_uri).rstrip("/")
     return f"http://127.0.0.1:{port}"
 
 
@@ -43,28 +54,46 @@ def run_path(experiment_id: str, run_id: str) -> str:
     return f"#/experiments/{quote(experiment_id)}/runs/{quote(run_id)}?{_MODE}"
 
 
-def trials_filter(sweep_id: str) -> str:
-    """What finds a sweep's trials by themselves, where nested runs would be folded away."""
-    return f"tags.`lrsweep.sweep` = '{sweep_id}' AND tags.`lrsweep.kind` = 'trial'"
+def curves_path(experiment_id: str, run_id: str) -> str:
+    """The way to the charts of a run.
+
+    >>> curves_path("1", "abc")
+    '#/experiments/1/runs/abc/model-metrics?workflowType=machine_learning'
+    """
+    return f"#/experiments/{quote(experiment_id)}/runs/{quote(run_id)}/model-metrics?{_MODE}"
 
 
-def view_path(experiment_id: str, slug: str) -> str:
-    """The way to the runs table in a view that was published: anything more in it, and the UI ignores the view.
+def runs_filter(sweep_id: str) -> str:
+    """What finds a sweep's trials and range tests, flat: without the run that they are nested in."""
+    return f"tags.`lrsweep.sweep` = '{sweep_id}' AND tags.`lrsweep.kind` != 'sweep'"
 
-    >>> view_path("1", "lrsweep-s1")
+
+def view_slug(sweep_id: str) -> str:
+    """What a sweep's view is called in links."""
+    return f"lrsweep-{sweep_id}"
+
+
+def view_path(experiment_id: str, sweep_id: str, *, charts: bool) -> str:
+    """The way to a sweep's view, its charts or its table. A filter or an order in it, and the UI would ignore the view.
+
+    >>> view_path("1", "s1", charts=False)
     '#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=lrsweep-s1'
     """
-    return f"#/experiments/{quote(experiment_id)}/runs?{_MODE}&viewStateShareKey={quote(slug)}"
+    return f"{_runs_path(experiment_id, charts=charts)}&viewStateShareKey={quote(view_slug(sweep_id))}"
 
 
-def trials_path(experiment_id: str, sweep_id: str, *, ascending: bool) -> str:
-    """The way to the table of a sweep's trials, best first."""
+def plain_path(experiment_id: str, sweep_id: str, *, charts: bool, ascending: bool) -> str:
+    """The way to a sweep's runs, best first, where MLflow has no view of them."""
     query = {
-        "searchFilter": trials_filter(sweep_id),
+        "searchFilter": runs_filter(sweep_id),
         "orderByKey": "metrics.`objective`",
         "orderByAsc": str(ascending).lower(),
     }
-    return f"#/experiments/{quote(experiment_id)}/runs?{_MODE}&{urlencode(query, quote_via=quote)}"
+    return f"{_runs_path(experiment_id, charts=charts)}&{urlencode(query, quote_via=quote)}"
+
+
+def _runs_path(experiment_id: str, *, charts: bool) -> str:
+    return f"#/experiments/{quote(experiment_id)}/runs?{_MODE}{'&compareRunsMode=CHART' if charts else ''}"
 
 
 def artifact_address(run_id: str, path: str) -> str:
@@ -78,10 +107,9 @@ def run_url(place: MlflowPlace, run_id: str | None = None, *, port: int = UI_POR
     return f"{base_url(place.tracking_uri, port=port)}/{path}"
 
 
-def experiment_url(place: MlflowPlace, *, port: int = UI_PORT) -> str:
-    """The runs table of the experiment that a sweep belongs to."""
-    path = f"#/experiments/{quote(place.experiment_id)}/runs?{_MODE}"
-    return f"{base_url(place.tracking_uri, port=port)}/{path}"
+def view_url(place: MlflowPlace, sweep_id: str, *, port: int = UI_PORT) -> str:
+    """The charts of a sweep's trials and range tests."""
+    return f"{base_url(place.tracking_uri, port=port)}/{view_path(place.experiment_id, sweep_id, charts=True)}"
 
 
 def ui_command(home: Home, *, port: int = UI_PORT) -> tuple[list[str], dict[str, str]]:

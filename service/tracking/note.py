@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from service.pickwords import beside
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.naming import budget_text, short_text
+from service.tracking.view import Ways
 from sweeps.finding import Finding
 from sweeps.groups import REST
 from sweeps.objective import Objective
@@ -34,13 +35,13 @@ def sweep_note(
     tests: Sequence[RangeTest],
     *,
     link: Callable[[int], str],
-    all_trials: str,
+    ways: Ways,
     pictures: Mapping[str, str],
     passport: Passport | None = None,
 ) -> str:
     """The parent run's note.
 
-    `link` gives the address of a trial's run, `all_trials` is that of their table, `pictures` addresses by caption;
+    `link` gives the address of a trial's run, `ways` those to the view of all of them, `pictures` addresses by caption;
     `passport` is that of the best pick.
 
     What is too long for MLflow loses rows of its table, which picks.csv has in full.
@@ -48,11 +49,11 @@ def sweep_note(
     shown = [_picture(caption, address) for caption, address in pictures.items() if caption != RANGE_TESTS]
     range_tests = [_range_test_table(tests), _picture("", pictures.get(RANGE_TESTS, ""))]
     answer = _range_tests_answer(sweep, spec, tests) if not spec.trials else _answer(sweep, spec, trials, picks)
-    head = [answer, _progress(sweep, trials, all_trials), _warnings(sweep.findings)]
-    holds = [passport_text(passport)] if passport is not None else []
+    holds = passport_text(passport) if passport is not None else ""
+    head = [answer, holds, _progress(sweep, trials, ways), _warnings(sweep.findings)]
     for rows in (len(picks), 30, 15, 5):
         table = _pick_table(picks[:rows], spec, link, more=len(picks) - rows)
-        parts = [*head, table, *shown, *range_tests, *holds]
+        parts = [*head, table, *shown, *range_tests]
         text = "\n\n".join(filter(None, parts))
         if len(text) <= _LIMIT:
             break
@@ -104,9 +105,9 @@ def _sentence(pick: Pick, spec: SweepSpec) -> str:
     )
 
 
-def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord], address: str) -> str:
+def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord], ways: Ways) -> str:
     if not sweep.total_trials:
-        return f"Range tests alone, {sweep.status.value.lower()}." + (
+        return f"Range tests alone, {sweep.status.value.lower()}. [Charts]({ways.charts})." + (
             f"\n\n```\n{sweep.error[-1500:]}\n```" if sweep.error else ""
         )
     counts = outcome_counts(trials)
@@ -119,7 +120,7 @@ def _progress(sweep: SweepRecord, trials: Sequence[TrialRecord], address: str) -
         Status.CANCELLED: f"Cancelled after {sweep.trials} of {sweep.total_trials} trials",
     }[sweep.status]
     error = f"\n\n```\n{sweep.error[-1500:]}\n```" if sweep.error else ""
-    seen = f": {counts}. [All trials, best first]({address})" if counts else ""
+    seen = f": {counts}. [Charts]({ways.charts}); [all trials, best first]({ways.table})" if counts else ""
     return f"{head}{seen}.{error}"
 
 

@@ -13,7 +13,7 @@ from service.passports import Passports
 from service.plots.palette import SWEEP_COLOUR
 from service.records import Status, SweepRecord, TrialRecord
 from service.tracking.context import Context, began, status_of_unfinished
-from service.tracking.links import artifact_address, run_path
+from service.tracking.links import artifact_address, curves_path, run_path
 from service.tracking.naming import budget_text, lane_tags
 from service.tracking.note import RANGE_TESTS, outcome_counts, passport_text, sweep_note
 from service.tracking.pick_tables import csv_table, json_table, pick_params, pick_points
@@ -51,7 +51,7 @@ class ParentRun:
         self._range_tests: tuple[tuple[str, ...], bytes | None] | None = None
         self._runs_of_trials: Mapping[int, str] = {}
         self._params(_spec_params(context.spec, sweep.task))
-        self._all_trials = publish_view(context.writer, context.runs, sweep, context.spec.objective)
+        self._ways = publish_view(context.writer, context.runs, sweep, context.spec)
         context.writer.later(run.id, {"spec.yaml": yaml.safe_dump(_plain(sweep.spec), sort_keys=False).encode()}, {})
 
     def follow(
@@ -79,6 +79,8 @@ class ParentRun:
     ) -> None:
         """Logs what the sweep found: picks as metrics, params, tables, plots and note; and how it ended."""
         spec, writer = self._context.spec, self._context.writer
+        if any(value <= 0 for result in history for value in result.objectives):
+            publish_view(writer, self._context.runs, sweep, spec, logarithmic=False)
         drawn = {
             "LR sensitivity": ("plots/lr_sensitivity.png", plots.sensitivity(trials, picks, spec.objective)),
             "Best curves": (
@@ -130,7 +132,7 @@ class ParentRun:
             picks,
             tests,
             link=self._link,
-            all_trials=self._all_trials,
+            ways=self._ways,
             pictures=pictures,
             passport=passport,
         )
@@ -145,7 +147,8 @@ class ParentRun:
         return tags
 
     def _link(self, number: int) -> str:
-        return run_path(self._context.runs.experiment_id, self._runs_of_trials.get(number, self._run.id))
+        experiment, trial = self._context.runs.experiment_id, self._runs_of_trials.get(number)
+        return run_path(experiment, self._run.id) if trial is None else curves_path(experiment, trial)
 
     def _tell(self, tags: Mapping[str, str]) -> None:
         new = {key: value for key, value in tags.items() if self._told.get(key) != value}

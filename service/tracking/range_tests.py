@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from service import plots
 from service.passports import Passports
-from service.plots.palette import RANGE_TEST_COLOUR
 from service.records import SweepRecord, TrialRecord
 from service.tracking.context import Context, began
 from service.tracking.links import artifact_address
@@ -34,7 +33,7 @@ def show_range_test(
         name=f"range test {test.optimizer}",
         tags={
             "mlflow.parentRunId": context.parent,
-            "mlflow.runColor": RANGE_TEST_COLOUR,
+            "mlflow.runColor": context.range_test_colours.get(test.optimizer, ""),
             "outcome": "trusted" if test.trusted else "not trusted",
             **({"reasons": "; ".join(test.reasons)} if test.reasons else {}),
             "origin": "range test",

@@ -44,12 +44,28 @@ class Browser:
         self._driver.get("about:blank")
         self._driver.get(address)
 
-    def look(self, width: int, *, dark: bool = False, media: str = "screen") -> None:
+    def remember(self, address: str, name: str, value: str) -> None:
+        """Lets the site of this address find a value in the browser's storage, as it leaves them for its next visit."""
+        self._driver.get(address)
+        self._driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", name, value)
+
+    @contextmanager
+    def inside(self, frame: WebElement) -> Iterator[None]:
+        """Looks for elements inside a frame of the page, while the block runs."""
+        self._driver.switch_to.frame(frame)
+        yield
+        self._driver.switch_to.default_content()
+
+    def look(self, width: int, height: int = 900, *, dark: bool = False, media: str = "screen") -> None:
         """Looks through a window of this many pixels, a phone's below 600, with the colours that a person prefers."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})
+
+    def picture(self) -> bytes:
+        """What is in the window now, as PNG."""
+        return self._driver.get_screenshot_as_png()
 
     def find(self, selector: str, *, containing: str = "") -> WebElement:
         """The first visible element of this CSS selector that contains the text, once there is one."""

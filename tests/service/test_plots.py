@@ -14,7 +14,7 @@ from PIL import Image
 
 from service import plots
 from service.plots.figure import CARD, NOTE
-from service.plots.palette import RANGE_TEST_COLOUR, scheduler_colours
+from service.plots.palette import range_test_colours, scheduler_colours
 from service.records import Curve, TrialRecord
 from sweeps.catalogue import SCHEDULERS
 from sweeps.objective import Objective
@@ -209,9 +209,15 @@ def test_threads_may_draw_at_once() -> None:
 def test_colours_tell_the_catalogues_schedulers_apart() -> None:
     colours = scheduler_colours(SCHEDULERS)
     assert len(set(colours.values())) == len(SCHEDULERS)
-    assert RANGE_TEST_COLOUR not in colours.values()
     alone = {name: scheduler_colours([name])[name] for name in SCHEDULERS}
     assert alone == colours, "a scheduler has one colour, whatever it is compared with"
+
+
+def test_range_tests_have_colours_of_their_own() -> None:
+    schedulers = list(SCHEDULERS)[:6]
+    colours = range_test_colours(["SGD", "AdamW", "my:Lion"], schedulers)
+    assert len({*colours.values(), *scheduler_colours(schedulers).values()}) == 3 + 6
+    assert len(range_test_colours(map(str, range(40)), SCHEDULERS)) == 40
 
 
 def test_more_schedulers_than_colours_share_them() -> None:

@@ -57,6 +57,23 @@ def test_the_answer_comes_first_with_what_it_holds_for(page: Page, full: Sweep) 
         assert name in page.text
 
 
+def test_it_says_how_lucky_the_winner_may_be_and_warns_of_it(page: Page) -> None:
+    words = "62 % of repeats, against 3 rivals; 0.012 of its value is luck"
+    assert f"It would win again in {words}." in page.text
+    assert page.text.count(words) == 1 + 3, "in the answer and beside each pick"
+    warnings = page.text[page.text.index("Warnings") : page.text.index("Best initial LR of every pair")]
+    assert "would win again in 62 % of repeats: expect it about 0.012 worse than its value" in warnings
+    assert "The best of many noisy values is lucky as well as good" in page.text
+
+
+def test_what_nothing_says_the_noise_of_is_not_called_lucky(store: Store) -> None:
+    sweep = Sweep(store)
+    sweep.train(0)
+    sweep.pick(0)
+    sweep.finish()
+    assert "win again" not in Page(report_html(store, sweep.id)).text
+
+
 def test_everything_that_was_asked_of_a_report_is_in_it(page: Page) -> None:
     assert page.headings == [
         "Start SGD with StepLR at",

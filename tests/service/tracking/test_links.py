@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.records import MlflowPlace
-from service.tracking.links import experiment_url, run_url, trials_path, ui_command, without_password
+from service.tracking.links import plain_path, public_uri, run_url, ui_command, view_url, without_password
 from sweeps.errors import UserError
 from tests.service.mlflow_server import home_in
 
@@ -17,7 +17,8 @@ QUERY = "workflowType=machine_learning"
 def test_links_into_the_local_ui() -> None:
     assert run_url(EMBEDDED) == f"http://127.0.0.1:5000/#/experiments/7/runs/abc?{QUERY}"
     assert run_url(EMBEDDED, "def", port=8123) == f"http://127.0.0.1:8123/#/experiments/7/runs/def?{QUERY}"
-    assert experiment_url(EMBEDDED) == f"http://127.0.0.1:5000/#/experiments/7/runs?{QUERY}"
+    charts = f"{QUERY}&compareRunsMode=CHART&viewStateShareKey=lrsweep-s1"
+    assert view_url(EMBEDDED, "s1", port=8123) == f"http://127.0.0.1:8123/#/experiments/7/runs?{charts}"
 
 
 def test_links_into_a_server_keep_its_path_and_no_password() -> None:
@@ -25,8 +26,17 @@ def test_links_into_a_server_keep_its_path_and_no_password() -> None:
     assert without_password("postgresql://u:p@db/x") == "postgresql://db/x"
 
 
-def test_trials_are_listed_best_first() -> None:
-    path = trials_path("7", "s1", ascending=False)
+def test_people_may_reach_a_server_by_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRSWEEP_MLFLOW_URL", "https://mlflow.example.org/")
+    inside = MlflowPlace(tracking_uri="http://mlflow:5000", experiment_id="7", run_id="abc")
+    assert run_url(inside) == f"https://mlflow.example.org/#/experiments/7/runs/abc?{QUERY}"
+    assert public_uri(inside.tracking_uri) == "https://mlflow.example.org/"
+    assert run_url(EMBEDDED).startswith("http://127.0.0.1:5000/")
+    assert public_uri(EMBEDDED.tracking_uri) == EMBEDDED.tracking_uri
+
+
+def test_without_a_view_runs_are_listed_best_first() -> None:
+    path = plain_path("7", "s1", charts=False, ascending=False)
     assert path.startswith(f"#/experiments/7/runs?{QUERY}&searchFilter=tags.%60lrsweep.sweep%60%20%3D%20%27s1%27")
     assert path.endswith("&orderByKey=metrics.%60objective%60&orderByAsc=false")
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from service.records import Status, SweepRecord
 from service.tracking.note import sweep_note
 from service.tracking.pick_tables import json_table
+from service.tracking.view import Ways
 from sweeps.finding import Finding
 from sweeps.pickevidence import FolkBest, Luck, Stressed
 from sweeps.records import Pick
@@ -58,7 +59,7 @@ def note(record: SweepRecord, *picks: Pick) -> str:
         picks,
         [],
         link=lambda number: f"#{number}",
-        all_trials="#all",
+        ways=Ways(charts="#charts", table="#all"),
         pictures={"LR sensitivity": "get-artifact?path=plots/a.png&run_uuid=r"},
     )
 
