@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo bench test slow check format lint types imports clean
+.PHONY: install demo bench docs screenshots test slow check format lint types imports clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +25,12 @@ bench: install
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.sweeps --trials 32
 	$(BIN)/python -m benchmarks.sweeps --trials 128 --contenders lrsweep,optuna,tune-reuse
+
+docs: install
+	$(BIN)/python -m service.cli.pages docs/cli
+
+screenshots: install
+	$(BIN)/python -m docs.pictures.screenshots
 
 test: install
 	$(BIN)/python -m pytest -m "not slow"

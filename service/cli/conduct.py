@@ -1,17 +1,19 @@
 """What `run` and `retry` share: conducts one sweep in the foreground, shows it, and says what came out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from service.archive import Archive
-from service.cli.output import notes, print_json, results
+from service.cli.output import notes, output_kept_clear, print_json, results
 from service.cli.progress import progress
 from service.cli.rangetables import print_range_tests
 from service.cli.tables import picks_table
 from service.home import Home
 from service.launch import Launched, Place, launch
+from service.records import TrialRecord
 from service.store import Store
 from service.tracking.client import check_reachable
-from service.tracking.links import run_url, without_password
+from service.tracking.links import run_url, view_url, without_password
 from service.views import sweep_document
 from sweeps.lint import lint, refuse_errors
 from sweeps.records import Ending
@@ -33,15 +35,18 @@ def conduct(
     place: Place,
     json: bool,
     retry_failed: bool = False,
+    earlier: Sequence[TrialRecord] = (),
 ) -> int:
     """Runs a sweep to its end, or to where it is interrupted; returns the exit code.
 
-    Says first what the linter warns of. Raises SpecError for what it calls an error.
+    Says first what the linter warns of. `earlier` are the trials that the sweep has already. With `json` what the task
+    prints goes to standard error. Raises SpecError for what the linter calls an error.
     """
     findings = lint(spec)
     refuse_errors(findings)
     check_reachable(home)
-    with progress(spec) as watcher:
+    with output_kept_clear() if json else nullcontext(), progress(spec) as watcher:
+        watcher.earlier(earlier)
         for finding in findings:
             watcher.say(f"warning: {finding}")
         launched = launch(
@@ -75,7 +80,9 @@ def _say_how_to_go_on(home: Home, store: Store, launched: Launched) -> int:
     say.print(f"sweep {record.id} is {record.status.value}{ended}")
     say.print(f"store: {without_password(home.store_url)}")
     if record.mlflow:
-        say.print(f"MLflow: run `lrsweep ui {record.id}`, then open {run_url(record.mlflow)}")
+        say.print(f"MLflow: run `lrsweep ui {record.id}`, then open")
+        say.print(f"  charts and table:    {view_url(record.mlflow, record.id)}", soft_wrap=True)
+        say.print(f"  answer and pictures: {run_url(record.mlflow)}", soft_wrap=True)
     if launched.ending is Ending.INTERRUPTED:
         say.print(f"go on with: lrsweep run --resume {record.id}")
         return 130

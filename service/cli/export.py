@@ -148,18 +148,25 @@ def _json_number(value: float) -> float | None:
 def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     from service.history import history
     from service.passports import Passports
+    from sweeps.errors import UserError
     from sweeps.lanerecords import LanePlan
     from sweeps.lanes import search_window
+    from sweeps.pairs import pairs_of, without
     from sweeps.proposer import OptunaProposer
     from sweeps.space import search_space
     from sweeps.startingpoints import starting_points
 
     record = store.sweep(sweep_id)
-    spec, tests = Passports.of(record).spec, store.range_tests(sweep_id)
-    epochs = spec.budget.total_epochs(record.steps_per_epoch or 1)
-    space = search_space(spec, tests, epochs)
+    whole, tests, trials = Passports.of(record).spec, store.range_tests(sweep_id), history(store, sweep_id)
+    if not trials:
+        raise UserError(f"sweep {sweep_id} has no trials for a study: export its range tests as csv or parquet")
+    # A pair that cannot train the task was left out of the search, and what nobody tried is no choice of a study.
+    tried = {(each.proposal.optimizer, each.proposal.scheduler) for each in trials}
+    untried = frozenset(pairs_of(whole)) - tried
+    spec, epochs = without(whole, untried), whole.budget.total_epochs(record.steps_per_epoch or 1)
+    space = search_space(spec, tests, epochs, untried)
     window = search_window(spec, record.lanes or LanePlan())
     proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs, window)
-    proposer.replay(history(store, sweep_id))
+    proposer.replay(trials)
     proposer.export(f"sqlite:///{file}", f"{record.name}-{sweep_id}")
     notes().print(f"wrote {file}: open it with `optuna-dashboard sqlite:///{file}`")

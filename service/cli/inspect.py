@@ -41,7 +41,7 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
 
     from service.cli.tables import picks_table, trials_table
     from service.history import history
-    from service.tracking.links import run_url
+    from service.tracking.links import run_url, view_url
     from service.views import sweep_document
     from sweeps.specfile import parse_spec
 
@@ -79,4 +79,5 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
     if picks := opened.picks(sweep_id):
         console.print(picks_table(picks, objective))
     if record.mlflow:
-        console.print(f"MLflow: {run_url(record.mlflow)}", soft_wrap=True)
+        console.print(f"MLflow: {view_url(record.mlflow, sweep_id)}", soft_wrap=True)
+        console.print(f"answer and pictures: {run_url(record.mlflow)}", soft_wrap=True)

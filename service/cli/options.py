@@ -1,7 +1,8 @@
 """Options and arguments that several commands share."""
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +11,23 @@ if TYPE_CHECKING:
     from service.remote.archive import RemoteArchive
     from service.store import Store
 
+SpecFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec, a YAML file (docs/spec.md).")]
+SweepName = Annotated[str | None, typer.Option("--name", help="The sweep's name.")]
+Task = Annotated[
+    str | None, typer.Option("--task", help="Built-in name, module:attribute or path/to/file.py:attribute.")
+]
+Optimizers = Annotated[list[str] | None, typer.Option("--optimizer", help="An optimizer; may be given repeatedly.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other key: --set pruner.first_rung=3")
+]
+RunnerName = Annotated[
+    Literal["auto", "ray", "inline"],
+    typer.Option("--runner", help="Ray workers, or this process; auto: this process for one worker without --address."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--address", metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one."),
+]
 SweepRef = Annotated[str, typer.Argument(metavar="ID", help="A sweep's id, the start of one, or `last`.")]
 StoreUrl = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from service.cli.output import notes, number
 from service.cli.tally import Tally
+from service.records import TrialRecord
 from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.records import Ended, Outcome, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
 from sweeps.spec import SweepSpec
@@ -27,6 +28,14 @@ class Watcher:
     def outcomes(self) -> Counter[Outcome]:
         """How many trials ended how."""
         return self.tally.outcomes
+
+    def earlier(self, trials: Sequence[TrialRecord]) -> None:
+        """Counts what ended in an earlier run of the sweep, without a word."""
+        for trial in trials:
+            if trial.outcome is not None:
+                self.tally.came_to(trial.proposal.number, trial.epochs)
+                self._count(trial.proposal, trial.outcome, trial.value)
+        self.tally.from_here()
 
     def probed(self, info: TaskInfo) -> None:
         size = f"{info.parameters:,} parameters, {info.steps_per_epoch} steps an epoch" if info.steps_per_epoch else ""
@@ -60,11 +69,14 @@ class Watcher:
         proposal, _, _ = self.running.pop(number)
         if ended.interrupted:
             return
-        self.tally.ended(proposal, ended.outcome, value)
-        if value is not None and ended.outcome is Outcome.COMPLETE:
-            self.best = min(self.best or (value, proposal), (value, proposal), key=lambda pair: self._rank(pair[0]))
+        self._count(proposal, ended.outcome, value)
         if ended.error:
             self.say(f"trial {number} FAILED: {ended.error.strip().splitlines()[-1]}")
+
+    def _count(self, proposal: Proposal, outcome: Outcome, value: float | None) -> None:
+        self.tally.ended(proposal, outcome, value)
+        if value is not None and outcome is Outcome.COMPLETE:
+            self.best = min(self.best or (value, proposal), (value, proposal), key=lambda pair: self._rank(pair[0]))
 
     def _rank(self, value: float) -> float:
         return value if self._spec.objective.direction == "minimize" else -value

@@ -5,8 +5,19 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from service.cli.options import Json, ServerUrl, StoreUrl, TrackingUri, open_server
-from service.cli.run import Settings, SpecFile
+from service.cli.options import (
+    Json,
+    Optimizers,
+    RayAddress,
+    RunnerName,
+    ServerUrl,
+    Settings,
+    SpecFile,
+    StoreUrl,
+    SweepName,
+    Task,
+    TrackingUri,
+)
 
 _EPOCHS, _TRAININGS = 10, 3.0
 """The budget, and what a probe may cost, where nobody says."""
@@ -16,13 +27,9 @@ _OF_THE_SEARCH = ("sampler", "pruner", "early_stopping", "starts", "folk_grid", 
 
 def range_test(
     file: SpecFile = None,
-    name: Annotated[str | None, typer.Option(help="The sweep's name.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Built-in name, module:attribute or path/to/file.py:attribute.")
-    ] = None,
-    optimizer: Annotated[
-        list[str] | None, typer.Option("--optimizer", help="An optimizer; may be given repeatedly.")
-    ] = None,
+    name: SweepName = None,
+    task: Task = None,
+    optimizer: Optimizers = None,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="The scheduler that the LR is for. [default: none]")
     ] = None,
@@ -45,13 +52,8 @@ def range_test(
         ),
     ] = None,
     settings: Settings = None,
-    runner: Annotated[
-        Literal["auto", "ray", "inline"],
-        typer.Option(help="Ray workers, or this process; auto: this process for one worker without --address."),
-    ] = "auto",
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one.")
-    ] = None,
+    runner: RunnerName = "auto",
+    address: RayAddress = None,
     store: StoreUrl = None,
     server: ServerUrl = None,
     tracking_uri: TrackingUri = None,
@@ -62,9 +64,7 @@ def range_test(
     It is a sweep without trials: `lrsweep show`, `lrsweep ui` and `lrsweep pick ID --rule RULE` know it. What FILE
     says about trials does not matter here.
     """
-    from service.cli.conduct import conduct, open_home
-    from service.launch import Place
-    from sweeps.specfile import parse_spec
+    from service.cli.begin import Where, begin
 
     flags = {
         "name": name,
@@ -78,19 +78,8 @@ def range_test(
         "range_test.group": group,
         "range_test.probe": trainings,
     }
-    raw = _raw(file, flags, settings or [])
-    if archive := open_server(store, server):
-        from service.cli.remote import conduct_remotely, refuse_placement
-
-        refuse_placement(runner=runner, address=address, tracking_uri=tracking_uri)
-        return conduct_remotely(archive, lambda: archive.submit(raw), json=json)
-    spec = parse_spec(raw)
-    home, opened = open_home(store, tracking_uri)
-
-    def create() -> str:
-        return opened.create_sweep(name=spec.name, task=spec.task.use, spec=raw, total_trials=0)
-
-    return conduct(home, opened, spec, create, place=Place(runner=runner, address=address), json=json)
+    where = Where(runner=runner, address=address, store=store, server=server, tracking_uri=tracking_uri)
+    return begin(lambda: _raw(file, flags, settings or []), where, json=json)
 
 
 def _raw(file: Path | None, flags: dict[str, Any], settings: list[str]) -> dict[str, Any]:

@@ -1,27 +1,18 @@
 """Sweeps on a server, watched from here: submitted or queued again, followed, and shown like those of our own."""
 
 import sys
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
 
-import httpx2
 import typer
 
 from service.cli.conduct import print_results
+from service.cli.following import follow
 from service.cli.output import notes
-from service.cli.progress import Watcher, progress
+from service.cli.progress import progress
 from service.records import Status, SweepRecord
 from service.remote.archive import RemoteArchive
-from service.remote.records import range_test_of, report_of, trial_of
-from sweeps.errors import EnvironmentFailure, UserError
-from sweeps.records import Ended, Report
+from sweeps.errors import UserError
 from sweeps.specfile import parse_spec
-
-_PATIENCE = 60.0
-"""Seconds for which a server may be away while we follow."""
-_PAUSE = 1.0
 
 
 def refuse_placement(**given: object) -> None:
@@ -44,7 +35,7 @@ def conduct_remotely(archive: RemoteArchive, begin: Callable[[], SweepRecord], *
         with progress(spec) as watcher:
             for finding in record.findings:
                 watcher.say(f"warning: {finding}")
-            follow(archive, sweep_id, Shown(archive, sweep_id, watcher, spec.objective.metric))
+            follow(archive, sweep_id, watcher, spec.objective.metric)
     except KeyboardInterrupt:
         return _left(archive, sweep_id)
     print_results(archive, sweep_id, spec, json=json)
@@ -63,84 +54,3 @@ def _left(archive: RemoteArchive, sweep_id: str) -> int:
     else:
         say.print(f"sweep {sweep_id} goes on without you: `lrsweep show {sweep_id}`, `lrsweep cancel {sweep_id}`")
     return 130
-
-
-class Shown:
-    """Passes a stream's events on to a watcher, each once."""
-
-    def __init__(self, archive: RemoteArchive, sweep_id: str, watcher: Watcher, metric: str):
-        self._archive, self._sweep_id, self._watcher, self._metric = archive, sweep_id, watcher, metric
-        self._ended: set[tuple[int, str | None]] = set()
-        self._tested: set[str] = set()
-        self.status = Status.QUEUED
-
-    def __call__(self, kind: str, document: Any) -> None:
-        """Shows one event."""
-        match kind:
-            case "sweep":
-                self.status = Status(document["status"])
-                if self.status in (Status.QUEUED, Status.INTERRUPTED):
-                    self._watcher.phase = "waiting for a coordinator"
-            case "range-test" if document["optimizer"] not in self._tested:
-                self._tested.add(document["optimizer"])
-                self._watcher.range_tested(range_test_of(document))
-            case "report":
-                self._report(document)
-            case "trial" if (mark := (document["number"], document["ended"])) not in self._ended:
-                self._ended.add(mark)
-                self._end(document)
-
-    def _report(self, document: Any) -> None:
-        report = report_of(document)
-        if report.number not in self._watcher.running:
-            trial = self._archive.trial(self._sweep_id, report.number)
-            if trial.outcome is not None:
-                return
-            self._watcher.proposed(trial.proposal)
-        said = Report(
-            key=f"trial {report.number}",
-            epoch=report.epoch,
-            step=report.step,
-            metrics=report.metrics,
-            lrs=report.lrs,
-            seconds=report.seconds,
-        )
-        self._watcher.reported([(report.number, said, report.metrics.get(self._metric))])
-
-    def _end(self, document: Any) -> None:
-        trial = trial_of(document)
-        number, outcome = trial.proposal.number, trial.outcome
-        assert outcome is not None
-        key = f"trial {number}"
-        if number not in self._watcher.running:
-            self._watcher.proposed(trial.proposal)
-            # Its reports came when it was over already; how far it got is all there is to show.
-            if trial.epochs:
-                so_far = Report(key=key, epoch=trial.epochs, step=0, metrics={}, lrs=())
-                self._watcher.reported([(number, so_far, trial.value)])
-        self._watcher.ended(number, Ended(key=key, outcome=outcome, error=trial.error), trial.value)
-
-
-def follow(archive: RemoteArchive, sweep_id: str, show: Shown, *, patience: float = _PATIENCE) -> None:
-    """Shows the events of a sweep until it ends, through cut connections and restarts of server and coordinator.
-
-    Raises EnvironmentFailure if the server stays away for longer than `patience` seconds.
-    """
-    last, heard = 0, time.monotonic()
-    while True:
-        with (
-            suppress(httpx2.TransportError),
-            archive.connection.stream("sweeps", sweep_id, "events", last=last) as events,
-        ):
-            for kind, number, document in events:
-                heard = time.monotonic()
-                last = number or last
-                show(kind, document)
-                if kind == "sweep" and show.status.ended:
-                    return
-        if time.monotonic() - heard > patience:
-            raise EnvironmentFailure(
-                f"{archive.connection.url} has been away for {patience:.0f} seconds; sweep {sweep_id} is kept there: "
-                f"look again with `lrsweep show {sweep_id}`"
-            )
-        time.sleep(_PAUSE)

@@ -1,32 +1,31 @@
 """Running sweeps: `lrsweep run`, `lrsweep validate`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from service.cli.options import Json, ServerUrl, StoreUrl, TrackingUri, open_server
+from service.cli.options import (
+    Json,
+    Optimizers,
+    RayAddress,
+    RunnerName,
+    ServerUrl,
+    Settings,
+    SpecFile,
+    StoreUrl,
+    SweepName,
+    Task,
+    TrackingUri,
+)
 from service.cli.output import notes, print_json
 from service.cli.overrides import raw_spec
-
-if TYPE_CHECKING:
-    from service.store import Store
-
-SpecFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec, a YAML file (docs/spec.md).")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other key: --set pruner.first_rung=3")
-]
 
 
 def run(
     file: SpecFile = None,
-    name: Annotated[str | None, typer.Option(help="The sweep's name.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Built-in name, module:attribute or path/to/file.py:attribute.")
-    ] = None,
-    optimizer: Annotated[
-        list[str] | None, typer.Option("--optimizer", help="An optimizer; may be given repeatedly.")
-    ] = None,
+    name: SweepName = None,
+    task: Task = None,
+    optimizer: Optimizers = None,
     scheduler: Annotated[
         list[str] | None, typer.Option("--scheduler", help="A scheduler; may be given repeatedly.")
     ] = None,
@@ -42,13 +41,8 @@ def run(
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with this sweep, or `last`, instead of a new one.")
     ] = None,
-    runner: Annotated[
-        Literal["auto", "ray", "inline"],
-        typer.Option(help="Ray workers, or this process; auto: this process for one worker without --address."),
-    ] = "auto",
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Join this Ray cluster instead of starting a local one.")
-    ] = None,
+    runner: RunnerName = "auto",
+    address: RayAddress = None,
     store: StoreUrl = None,
     server: ServerUrl = None,
     tracking_uri: TrackingUri = None,
@@ -59,16 +53,10 @@ def run(
     The spec is a FILE, flags, or both (flags win). Ctrl-C stops within an epoch and keeps what was done;
     `--resume ID` goes on from there. With `--server` it runs there, and Ctrl-C only leaves it.
     """
-    from service.cli.conduct import conduct, open_home
-    from service.launch import Place
+    from service.cli.begin import Where, begin, go_on
     from sweeps.errors import UserError
-    from sweeps.specfile import parse_spec
 
-    place, archive = Place(runner=runner, address=address), open_server(store, server)
-    if archive is not None:
-        from service.cli.remote import conduct_remotely, refuse_placement
-
-        refuse_placement(runner=runner, address=address, tracking_uri=tracking_uri)
+    where = Where(runner=runner, address=address, store=store, server=server, tracking_uri=tracking_uri)
     flags = {
         "name": name,
         "task": task,
@@ -86,31 +74,8 @@ def run(
     if resume is not None:
         if file is not None or settings or any(value not in (None, []) for value in flags.values()):
             raise UserError("--resume goes on with a recorded sweep and its own spec: leave FILE and other flags out")
-        if archive is not None:
-            remote_id = archive.resolve(resume)
-            return conduct_remotely(archive, lambda: archive.requeue(remote_id), json=json)
-        home, opened = open_home(store, tracking_uri)
-        sweep_id = opened.resolve(resume)
-        _refuse_done(opened, sweep_id)
-        return conduct(home, opened, parse_spec(opened.sweep(sweep_id).spec), lambda: sweep_id, place=place, json=json)
-    raw = raw_spec(file, flags, settings or [])
-    if archive is not None:
-        return conduct_remotely(archive, lambda: archive.submit(raw), json=json)
-    spec = parse_spec(raw)
-    home, opened = open_home(store, tracking_uri)
-
-    def create() -> str:
-        return opened.create_sweep(name=spec.name, task=spec.task.use, spec=raw, total_trials=spec.total_trials)
-
-    return conduct(home, opened, spec, create, place=place, json=json)
-
-
-def _refuse_done(store: "Store", sweep_id: str) -> None:
-    from service.records import Status
-    from sweeps.errors import UserError
-
-    if store.sweep(sweep_id).status is Status.DONE:
-        raise UserError(f"sweep {sweep_id} is DONE: see `lrsweep pick {sweep_id}`")
+        return go_on(resume, where, json=json)
+    return begin(lambda: raw_spec(file, flags, settings or []), where, json=json)
 
 
 def validate(file: SpecFile = None, settings: Settings = None, json: Json = False) -> int:

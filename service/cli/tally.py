@@ -44,6 +44,7 @@ class Tally:
         self._last_step: dict[int, int] = {}
         self._steps: deque[tuple[float, int]] = deque()
         self._pruned_at: Counter[int] = Counter()
+        self._before = 0
         self.outcomes: Counter[Outcome] = Counter()
 
     def steps_per_epoch(self, steps: int) -> None:
@@ -53,6 +54,10 @@ class Tally:
     def already(self, seconds: float) -> None:
         """The sweep has been running for so long when it is first looked at."""
         self._began = self._clock() - seconds
+
+    def from_here(self) -> None:
+        """The pace is that of what comes from now on: what ended so far was in an earlier run."""
+        self._before = self.outcomes.total()
 
     def range_tested(self, test: RangeTest) -> None:
         """Takes the bounds of an optimizer's search from its range test, unless the spec gives them."""
@@ -71,6 +76,10 @@ class Tally:
         self._last_step[number], self._epochs[number] = step, epoch
         while self._steps and now - self._steps[0][0] > _WINDOW:
             self._steps.popleft()
+
+    def came_to(self, number: int, epoch: int) -> None:
+        """A trial came this far in an earlier run."""
+        self._epochs[number] = epoch
 
     def ended(self, proposal: Proposal, outcome: Outcome, value: float | None) -> None:
         """A trial is over."""
@@ -91,10 +100,10 @@ class Tally:
     @property
     def seconds_left(self) -> float | None:
         """How long the rest takes if it goes on as it went; None if nobody can say yet."""
-        ended = self.outcomes.total()
+        ended = self.outcomes.total() - self._before
         if self._began is None or ended < _ENOUGH:
             return None
-        left = self._spec.total_trials - ended
+        left = self._spec.total_trials - self.outcomes.total()
         return (self._clock() - self._began) / ended * left
 
     @property

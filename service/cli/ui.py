@@ -11,7 +11,9 @@ from service.cli.output import notes
 
 
 def ui(
-    sweep: Annotated[str | None, typer.Argument(metavar="ID", help="Go to this sweep's run; or `last`.")] = None,
+    sweep: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Go to this sweep's charts and table; or `last`.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1 for the embedded MLflow.")] = 5000,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the link in a browser too.")] = False,
     store: StoreUrl = None,
@@ -20,7 +22,7 @@ def ui(
 ) -> None:
     """Serve the embedded MLflow UI on loopback until Ctrl-C, or print the link into the MLflow server in use."""
     from service.home import Home
-    from service.tracking.links import base_url, run_url, ui_command
+    from service.tracking.links import base_url, run_url, ui_command, view_url
 
     home = Home.find(store=store, tracking_uri=tracking_uri)
     link = f"{base_url(home.tracking_uri, port=port)}/?workflowType=machine_learning"
@@ -28,7 +30,8 @@ def ui(
         opened = open_archive(store, server)
         record = opened.sweep(opened.resolve(sweep))
         if record.mlflow:
-            link = run_url(record.mlflow, port=port)
+            link = view_url(record.mlflow, record.id, port=port)
+            notes().print(f"its answer and pictures: {run_url(record.mlflow, port=port)}", soft_wrap=True)
     print(link, flush=True)
     if open_browser:
         webbrowser.open(link)

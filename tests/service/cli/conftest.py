@@ -1,17 +1,21 @@
-"""The real command line in a process of its own, in an empty directory."""
+"""The real command line in an empty directory: in this process, or in one of its own."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.cli.main import invoke
 from service.store import Store
 
 
@@ -50,21 +54,40 @@ def here(tmp_path: Path, fresh_home: Path) -> Path:
 
 @pytest.fixture
 def cli(here: Path) -> Cli:
-    """Runs `lrsweep ARGS` in `here`; keyword arguments are environment variables."""
+    """Runs `lrsweep ARGS` in `here` and in this process."""
+    return partial(inside, here)
 
-    def call(*args: object, timeout: float = 120, **environment: str) -> Said:
-        done = subprocess.run(
-            command(*args),
-            cwd=here,
-            env=clean_environment() | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-        return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 
-    return call
+def inside(folder: Path, *args: object, **environment: str) -> Said:
+    """Runs `lrsweep ARGS` in a folder and in this process, which spares loading everything anew."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        for name in os.environ.keys() - clean_environment().keys():
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        code = invoke(list(map(str, args)))
+    return Said(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+@pytest.fixture
+def process_cli(here: Path) -> Cli:
+    """Runs `lrsweep ARGS` in `here` as a user does, in a process of its own."""
+    return partial(alone, here)
+
+
+def alone(folder: Path, *args: object, timeout: float = 120, **environment: str) -> Said:
+    """Runs `lrsweep ARGS` in a folder and in a process of its own; keyword arguments are environment variables."""
+    done = subprocess.run(
+        command(*args),
+        cwd=folder,
+        env=clean_environment() | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
 def command(*args: object) -> list[str]:

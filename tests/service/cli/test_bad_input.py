@@ -182,16 +182,16 @@ def test_an_unreachable_store_says_so(cli: Cli) -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_an_unreachable_ray_stops_before_anything_starts(cli: Cli, here: Path) -> None:
+def test_an_unreachable_ray_stops_before_anything_starts(cli: Cli, process_cli: Cli, here: Path) -> None:
     (here / "spec.yaml").write_text(SPEC.format(task="digits"))
-    said = cli("run", "spec.yaml", "--address", "127.0.0.1:1")
+    said = process_cli("run", "spec.yaml", "--address", "127.0.0.1:1")
     assert said.code == 1, said.err
     assert "127.0.0.1:1" in said.err
     assert "Traceback" not in said.err
     assert cli("list", "--json").document == []
 
 
-def test_a_full_disk_keeps_what_was_recorded(cli: Cli, here: Path) -> None:
+def test_a_full_disk_keeps_what_was_recorded(process_cli: Cli, here: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("a disk of a few hundred kilobytes can only be mounted by root")
     small = here / "small"
@@ -201,11 +201,11 @@ def test_a_full_disk_keeps_what_was_recorded(cli: Cli, here: Path) -> None:
         pytest.skip(f"tmpfs cannot be mounted here: {mounted.stderr.decode()}")
     try:
         (here / "spec.yaml").write_text(SPEC.format(task="digits").replace("epochs: 2", "epochs: 400"))
-        said = cli("run", "spec.yaml", "--runner", "inline", "--store", f"sqlite:///{small}/lrsweep.db")
+        said = process_cli("run", "spec.yaml", "--runner", "inline", "--store", f"sqlite:///{small}/lrsweep.db")
         assert said.code == 1, said.err
         assert "full" in said.err
         assert "Traceback" not in said.err
-        shown = cli("show", "last", "--json", "--store", f"sqlite:///{small}/lrsweep.db")
+        shown = process_cli("show", "last", "--json", "--store", f"sqlite:///{small}/lrsweep.db")
         assert shown.code == 0, shown.err
         assert shown.document["trials"][0]["epochs"] > 0
     finally:
@@ -245,6 +245,9 @@ def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(cli: Cli, here: Pa
     again = cli("retry", "last", "--runner", "inline", "--json")
     assert again.code == 0, again.err
     assert [trial["outcome"] for trial in again.document["trials"]] == ["COMPLETE"] * 6
+    # Five had ended before: the one that is trained again is the sixth.
+    [line] = [line for line in again.err.splitlines() if line.startswith("trial ")]
+    assert line.startswith(f"trial {failed[0]['number']} (6/6) ")
 
 
 def test_a_sweep_in_which_everything_fails_alike_stops_early(cli: Cli, here: Path) -> None:

@@ -13,12 +13,13 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 @pytest.mark.parametrize(
     ("library", "file"), [("lightning", "lightning_loop.py"), ("transformers", "huggingface_loop.py")]
 )
-def test_the_loop_is_swept(cli: Cli, library: str, file: str) -> None:
+def test_the_loop_is_swept(cli: Cli, process_cli: Cli, library: str, file: str) -> None:
     pytest.importorskip(library)
     flags = ["--epochs", 3, "--trials", 3, "--optimizer", "AdamW", "--scheduler", "StepLR", "--runner", "inline"]
     settings = ["--set", "objective=val/loss", "--set", "range_test=off", "--set", "pruner=none"]
     settings += ["--set", "optimizers=[{AdamW: {lr: [1e-3, 1e-9]}}]", "--set", "stability=off"]
-    said = cli("run", "--task", f"{EXAMPLES / file}:train", *flags[:4], *flags[6:], *settings, "--json", timeout=300)
+    task = ["--task", f"{EXAMPLES / file}:train"]
+    said = process_cli("run", *task, *flags[:4], *flags[6:], *settings, "--json", timeout=300)
     assert said.code == 0, said.err
     by_lr = {trial["initial_lr"]: trial for trial in said.document["trials"]}
     assert {trial["outcome"] for trial in by_lr.values()} == {"COMPLETE"}

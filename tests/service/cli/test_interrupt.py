@@ -1,6 +1,7 @@
 """Leaving a sweep and coming back to it, through the real command line."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service.store import Store
-from tests.service.cli.conftest import Cli, clean_environment, command
+from tests.service.cli.conftest import Cli, alone, clean_environment, command
 
 TASK = """
 import time
@@ -43,11 +44,15 @@ range_test: {steps: 30, seeds: 2}
 """
 
 
+def prepare(folder: Path) -> Path:
+    (folder / "task.py").write_text(TASK)
+    (folder / "spec.yaml").write_text(SPEC)
+    return folder
+
+
 @pytest.fixture
 def sweep_here(here: Path) -> Path:
-    (here / "task.py").write_text(TASK)
-    (here / "spec.yaml").write_text(SPEC)
-    return here
+    return prepare(here)
 
 
 @contextmanager
@@ -84,17 +89,20 @@ def curves(here: Path) -> dict[int, str]:
         }
 
 
-@pytest.fixture
-def undisturbed(cli: Cli, sweep_here: Path) -> dict[int, str]:
-    said = cli("run", "spec.yaml", "--runner", "inline")
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, fresh_home: Path) -> dict[int, str]:
+    """What the sweep comes to when it is left alone."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copytree(fresh_home, folder / ".lrsweep")
+    said = alone(prepare(folder), "run", "spec.yaml", "--runner", "inline")
     assert said.code == 0, said.err
-    return curves(sweep_here)
+    return curves(folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_sweep_that_is_left_goes_on_as_if_nothing_had_happened(
-    cli: Cli, sweep_here: Path, undisturbed: dict[int, str], sign: signal.Signals
+    process_cli: Cli, sweep_here: Path, undisturbed: dict[int, str], sign: signal.Signals
 ) -> None:
     with running(sweep_here, "run", "spec.yaml", "--runner", "inline", "--name", "left") as process:
         wait_for(sweep_here, lambda store, sweep: store.sweep(sweep).name == "left" and store.sweep(sweep).trials >= 4)
@@ -103,37 +111,40 @@ def test_a_sweep_that_is_left_goes_on_as_if_nothing_had_happened(
     if sign != signal.SIGKILL:
         assert process.returncode == 130
         assert "lrsweep run --resume" in said
-        assert cli("list", "--json").document[0]["status"] == "INTERRUPTED"
-    assert len(cli("show", "last", "--json").document["trials"]) < 14
-    again = cli("run", "--resume", "last", "--runner", "inline")
+        assert process_cli("list", "--json").document[0]["status"] == "INTERRUPTED"
+    assert len(process_cli("show", "last", "--json").document["trials"]) < 14
+    again = process_cli("run", "--resume", "last", "--runner", "inline")
     assert again.code == 0, again.err
+    assert "(14/14)" in again.err
     assert curves(sweep_here) == undisturbed
 
 
 @pytest.mark.slow
-def test_cancel_stops_a_running_sweep_and_keeps_what_was_done(cli: Cli, sweep_here: Path) -> None:
+def test_cancel_stops_a_running_sweep_and_keeps_what_was_done(process_cli: Cli, sweep_here: Path) -> None:
     with running(sweep_here, "run", "spec.yaml", "--runner", "inline", "--trials", "500") as process:
         wait_for(sweep_here, lambda store, sweep: store.sweep(sweep).trials >= 2)
-        assert cli("cancel", "last").code == 0
+        assert process_cli("cancel", "last").code == 0
         process.communicate(timeout=60)
-    shown = cli("show", "last", "--json").document
+    shown = process_cli("show", "last", "--json").document
     assert shown["status"] == "CANCELLED"
     assert all(trial["outcome"] for trial in shown["trials"])
     assert sum(trial["outcome"] == "COMPLETE" for trial in shown["trials"]) >= 2
-    assert cli("run", "--resume", "last").code == 2
+    assert process_cli("run", "--resume", "last").code == 2
 
 
 @pytest.mark.slow
-def test_two_coordinators_do_not_run_one_sweep(cli: Cli, sweep_here: Path) -> None:
+def test_two_coordinators_do_not_run_one_sweep(process_cli: Cli, sweep_here: Path) -> None:
     with running(sweep_here, "run", "spec.yaml", "--runner", "inline", "--trials", "500"):
         wait_for(sweep_here, lambda store, sweep: store.sweep(sweep).trials >= 1)
-        second = cli("run", "--resume", "last", "--runner", "inline")
+        second = process_cli("run", "--resume", "last", "--runner", "inline")
     assert second.code == 2
     assert "is being run by" in second.err
 
 
-def test_the_same_spec_and_seed_give_the_same_sweep(cli: Cli, sweep_here: Path, undisturbed: dict[int, str]) -> None:
-    assert cli("run", "spec.yaml", "--runner", "inline").code == 0
+def test_the_same_spec_and_seed_give_the_same_sweep(
+    process_cli: Cli, sweep_here: Path, undisturbed: dict[int, str]
+) -> None:
+    assert process_cli("run", "spec.yaml", "--runner", "inline").code == 0
     assert curves(sweep_here) == undisturbed
     assert len(undisturbed) == 14
 
@@ -151,7 +162,7 @@ def listening() -> set[str]:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_ctrl_c_in_a_terminal_stops_ray_workers_within_an_epoch(cli: Cli, sweep_here: Path) -> None:
+def test_ctrl_c_in_a_terminal_stops_ray_workers_within_an_epoch(process_cli: Cli, sweep_here: Path) -> None:
     before = listening()
     # A terminal sends Ctrl-C to the whole process group, Ray's processes among it.
     process = subprocess.Popen(
@@ -174,11 +185,11 @@ def test_ctrl_c_in_a_terminal_stops_ray_workers_within_an_epoch(cli: Cli, sweep_
         process.communicate()
     assert process.returncode == 130, said
     assert "lrsweep run --resume" in said
-    shown = cli("show", "last", "--json").document
+    shown = process_cli("show", "last", "--json").document
     assert shown["status"] == "INTERRUPTED"
     assert not [trial for trial in shown["trials"] if trial["outcome"] == "FAILED"]
-    again = cli("run", "--resume", "last")
+    again = process_cli("run", "--resume", "last")
     assert again.code == 0, again.err
     interrupted = curves(sweep_here)
-    assert cli("run", "spec.yaml", "--runner", "inline").code == 0
+    assert process_cli("run", "spec.yaml", "--runner", "inline").code == 0
     assert curves(sweep_here) == interrupted

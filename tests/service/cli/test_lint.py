@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 
 from tests.service.cli.conftest import Cli
 
@@ -88,6 +90,9 @@ def test_a_sweep_leaves_out_what_cannot_train_its_model_and_says_so_once(cli: Cl
     assert sparse in " ".join(cli("show", "last").out.split())
     exported = cli("export", "last", "--format", "optuna", "-o", here / "study.db")
     assert exported.code == 0, exported.err
+    (study,) = optuna.get_all_study_names(f"sqlite:///{here}/study.db")
+    for trial in optuna.load_study(study_name=study, storage=f"sqlite:///{here}/study.db").trials:
+        assert trial.distributions["optimizer"] == CategoricalDistribution(("SGD", "Muon"))
 
 
 def test_a_task_that_no_optimizer_can_train_is_refused(cli: Cli, here: Path) -> None:

@@ -10,6 +10,7 @@ from service.cli.live import LiveWatcher
 from service.cli.progress import LineWatcher, Watcher
 from service.cli.sparklines import span_line, sparkline
 from service.cli.tally import Tally
+from service.records import TrialRecord
 from sweeps.objective import Objective
 from sweeps.records import Ended, Outcome, Proposal, Report, TaskInfo
 from sweeps.spec import PrunerSpec, SweepSpec
@@ -92,6 +93,49 @@ def test_the_display_fits_the_terminal_that_it_is_in(busy: LiveWatcher) -> None:
         lines = drawn(busy, width=width, height=height)
         assert max(map(len, lines)) <= width
         assert len(lines) <= height, (width, height)
+
+
+def ended_earlier(number: int, outcome: Outcome | None, value: float | None, epochs: int) -> TrialRecord:
+    return TrialRecord(
+        proposal=proposal(number, initial_lr=0.1 * (number + 1)),
+        outcome=outcome,
+        value=value,
+        epochs=epochs,
+        error=None,
+        started=None,
+        ended=None,
+        mlflow_run_id=None,
+    )
+
+
+def test_what_ended_in_an_earlier_run_counts_but_for_the_pace(spec: SweepSpec) -> None:
+    clock, out = Clock(), io.StringIO()
+    live = LiveWatcher(spec)
+    live.console, live.tally = Console(file=out), Tally(spec, clock)
+    earlier = [ended_earlier(number, Outcome.COMPLETE, 1.0 / (number + 1), 12) for number in range(6)]
+    live.earlier([*earlier, ended_earlier(6, Outcome.PRUNED, 2.0, 1), ended_earlier(7, None, None, 3)])
+    screen = "\n".join(drawn(live))
+    assert "7/20" in screen
+    assert "6 complete, 1 pruned" in screen
+    assert "best so far: val/loss 0.1667" in screen
+    assert "epoch 1: 6 of 7 went on" in screen
+    assert out.getvalue() == "", "nothing of it is said again"
+    for number in (7, 8, 9):
+        live.proposed(proposal(number))
+        clock.now += 2.0
+        assert "left" not in "\n".join(drawn(live))
+        end(live, number, Outcome.COMPLETE, 0.5)
+    # Two seconds each for the ten that are left: the seven before took nobody knows how long.
+    assert "about 0:20 left" in "\n".join(drawn(live))
+
+
+def test_lines_go_on_counting_where_an_earlier_run_stopped(spec: SweepSpec) -> None:
+    watcher, out = LineWatcher(spec), io.StringIO()
+    watcher.console = Console(file=out, soft_wrap=True, highlight=False)
+    watcher.earlier([ended_earlier(number, Outcome.COMPLETE, 0.5, 12) for number in range(3)])
+    watcher.proposed(proposal(3))
+    end(watcher, 3, Outcome.DIVERGED, None)
+    assert out.getvalue().startswith("trial 3 (4/20) ")
 
 
 def test_names_are_not_markup(spec: SweepSpec) -> None:

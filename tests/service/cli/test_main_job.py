@@ -1,10 +1,11 @@
 """The main job, from the command line to MLflow, with every real part in its place."""
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from service.store import Store
 from service.tracking.client import open_client
-from tests.service.cli.conftest import Cli, clean_environment
+from tests.service.cli.conftest import Cli, Said, alone, clean_environment, inside
 from tests.service.mlflow_server import MlflowServer, home_in
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -28,8 +29,8 @@ def histories(client: Any, run_id: str) -> dict[str, list[tuple[int, float]]]:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_the_demo_leaves_every_trial_with_full_curves(cli: Cli, here: Path) -> None:
-    said = cli("run", EXAMPLES / "digits.yaml", "--json", timeout=300)
+def test_the_demo_leaves_every_trial_with_full_curves(cli: Cli, process_cli: Cli, here: Path) -> None:
+    said = process_cli("run", EXAMPLES / "digits.yaml", "--json", timeout=300)
     assert said.code == 0, said.err
     document = said.document
     assert document["status"] == "DONE"
@@ -125,30 +126,18 @@ def test_the_folk_grid_is_tried_point_by_point(cli: Cli) -> None:
     assert lrs == [0.0001, 0.001, 0.01]
 
 
-@pytest.fixture
-def small(cli: Cli, here: Path) -> Callable[..., Any]:
-    (here / "spec.yaml").write_text(SPEC.replace("seeds: 2\n", ""))
-    return lambda *args, **environment: cli("run", "spec.yaml", "--runner", "inline", *args, **environment)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, fresh_home: Path) -> tuple[Path, Said]:
+    """A working directory in which a small sweep was run, and what that said."""
+    folder = tmp_path_factory.mktemp("small")
+    shutil.copytree(fresh_home, folder / ".lrsweep")
+    (folder / "spec.yaml").write_text(SPEC.replace("seeds: 2\n", ""))
+    return folder, alone(folder, "run", "spec.yaml", "--runner", "inline")
 
 
-def test_export_gives_csv_json_and_a_study(cli: Cli, here: Path, small: Any) -> None:
-    document = small("--json").document
-    rows = cli("export", "last").out.splitlines()
-    assert len(rows) == 1 + len(document["trials"])
-    assert rows[0].startswith("number,optimizer,scheduler,initial_lr")
-    exported = json.loads(cli("export", "last", "--format", "json").out)
-    assert all(len(trial["curve"]["train_loss"]) == 23 * trial["epochs"] for trial in exported["trials"])
-    assert cli("export", "last", "--format", "optuna", "-o", "study.db").code == 0
-    import optuna
-
-    (name,) = optuna.get_all_study_names(f"sqlite:///{here}/study.db")
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{here}/study.db")
-    assert [trial.value for trial in study.trials] == [trial["value"] for trial in document["trials"]]
-    assert cli("export", "last", "--format", "optuna", "-o", "study.db").code == 2
-
-
-def test_results_go_to_standard_output_and_the_rest_does_not(cli: Cli, small: Any) -> None:
-    said = small()
+def test_results_go_to_standard_output_and_the_rest_does_not(small: tuple[Path, Said]) -> None:
+    _, said = small
+    assert said.code == 0, said.err
     assert "Best initial LR per optimizer and scheduler" in said.out
     assert "trial 0" in said.err
     assert "trial 0 " not in said.out
@@ -156,8 +145,68 @@ def test_results_go_to_standard_output_and_the_rest_does_not(cli: Cli, small: An
     assert "LRSWEEP_HOME" not in said.err
 
 
-def test_lists_and_help_load_neither_torch_nor_mlflow(cli: Cli, here: Path, small: Any) -> None:
-    small()
+def test_export_gives_csv_json_and_a_study(small: tuple[Path, Said]) -> None:
+    cli = partial(inside, small[0])
+    trials = cli("show", "last", "--json").document["trials"]
+    rows = cli("export", "last").out.splitlines()
+    assert len(rows) == 1 + len(trials)
+    assert rows[0].startswith("number,optimizer,scheduler,initial_lr")
+    exported = json.loads(cli("export", "last", "--format", "json").out)
+    assert all(len(trial["curve"]["train_loss"]) == 23 * trial["epochs"] for trial in exported["trials"])
+    assert cli("export", "last", "--format", "optuna", "-o", "study.db").code == 0
+    import optuna
+
+    storage = f"sqlite:///{small[0]}/study.db"
+    (name,) = optuna.get_all_study_names(storage)
+    study = optuna.load_study(study_name=name, storage=storage)
+    assert [trial.value for trial in study.trials] == [trial["value"] for trial in trials]
+    assert cli("export", "last", "--format", "optuna", "-o", "study.db").code == 2
+
+
+TALKATIVE = """
+import os
+import subprocess
+
+from examples_task import Tumours
+
+print("imported")
+
+class Talkative(Tumours):
+    def loss(self, model, batch):
+        print("a batch")
+        os.write(1, b"past Python\\n")
+        return super().loss(model, batch)
+
+    def data(self):
+        subprocess.run(["echo", "from a child"], check=True)
+        return super().data()
+"""
+
+
+def test_what_a_task_prints_does_not_mix_with_the_document(process_cli: Cli, here: Path) -> None:
+    shutil.copy(EXAMPLES / "my_task.py", here / "examples_task.py")
+    (here / "talkative.py").write_text(TALKATIVE)
+    flags = ["--task", "talkative.py:Talkative", "--epochs", 1, "--trials", 1, "--runner", "inline", "--json"]
+    settings = [
+        "--set",
+        "optimizers=[{SGD: {lr: 0.01}}]",
+        "--set",
+        "range_test=off",
+        "--set",
+        "pruner=none",
+        "--set",
+        "stability=off",
+        "--set",
+        "lanes=off",
+    ]
+    said = process_cli("run", *flags, *settings)
+    assert said.code == 0, said.err
+    assert said.document["status"] == "DONE"
+    lines = said.err.splitlines()
+    assert {"imported", "a batch", "past Python", "from a child"} <= set(lines)
+
+
+def test_lists_and_help_load_neither_torch_nor_mlflow(small: tuple[Path, Said]) -> None:
     code = (
         "import sys\n"
         "from service.cli.main import invoke\n"
@@ -166,7 +215,7 @@ def test_lists_and_help_load_neither_torch_nor_mlflow(cli: Cli, here: Path, smal
         "print(sorted({'torch', 'mlflow', 'ray', 'optuna', 'numpy', 'alembic'} & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=here, env=clean_environment(), capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=small[0], env=clean_environment(), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"
