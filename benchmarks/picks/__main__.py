@@ -2,7 +2,7 @@
 
 python -m benchmarks.picks [--part tune|kept] [--tasks digits,wine] [--repeats 5] [--rules 5] [--floor] [--cache DIR]
 
-Only the half `tune` may be looked at while the strategy is changed; `kept` is measured once it stands. The cache keeps
+Only the part `tune` may be looked at while the strategy is changed; `kept` is measured once it stands. The cache keeps
 what single trainings came to, and all picks; delete it after changing a task.
 """
 
@@ -25,7 +25,7 @@ from workers.quickoptim import keep_compiler_out
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=("tune", "kept"), default="tune")
-    parser.add_argument("--tasks", default="", help="some of the half's tasks; all of them if left out")
+    parser.add_argument("--tasks", default="", help="some of the part's tasks; all of them if left out")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rules", type=int, default=5, help="repeats in which other tools' rules are measured, too")
     parser.add_argument("--floor", action="store_true", help="also what the whole grid picks with other seeds")
@@ -37,7 +37,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     rows = []
     for name, task in TASKS.items():
-        if task.half == options.part and name in (options.tasks.split(",") if options.tasks else TASKS):
+        if task.part == options.part and name in (options.tasks.split(",") if options.tasks else TASKS):
             began = time.perf_counter()
             rows += measure(name, options.cache, options.repeats, rules=options.rules, floor=options.floor)
             (options.cache / f"picks-{options.part}.json").write_text(json.dumps([asdict(row) for row in rows]))

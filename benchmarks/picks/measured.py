@@ -1,7 +1,7 @@
 """Measures one task: what every rule and the probe pick, and what the picks come to with the oracle's seeds."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -9,6 +9,7 @@ from statistics import fmean
 import torch
 
 from benchmarks.picks.oracle import FLOOR_SEEDS, GRID, Oracle, outcomes
+from benchmarks.picks.oracle import SEEDS as ORACLE_SEEDS
 from benchmarks.picks.probing import STEPS, probes, range_tests
 from benchmarks.picks.rules import rule_picks
 from benchmarks.picks.tasks import TASKS
@@ -97,6 +98,8 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
             began = time.process_time()
             verdicts = probes(prepared, tests, schedule, seeds, task.epochs, spend)
             cost = tested + (time.process_time() - began) / len(OPTIMIZERS) / alone
+            every = [{each: found.initial_lr for each, found in verdicts.items()}, *taken.values()]
+            _trained(finals, schedule, task.epochs, every)
             for optimizer, verdict in verdicts.items():
                 oracle, (low, high) = oracles[optimizer, schedule], verdict.interval
                 yield Measured(
@@ -125,6 +128,12 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
                         regret=regret(optimizer, schedule, lr),
                         cost=tested if rule == RANGE_TEST else ramp,
                     )
+
+
+def _trained(finals: Finals, schedule: str, epochs: int, picks: Sequence[Mapping[str, float | None]]) -> None:
+    """Trains all picks at once: one by one their regrets would cost many times as much."""
+    lanes = [(optimizer, lr) for each in picks for optimizer, lr in each.items() if lr is not None]
+    finals.of([job(optimizer, schedule, lr, seed, epochs) for optimizer, lr in lanes for seed in ORACLE_SEEDS])
 
 
 def _untrained(prepared: PreparedTask) -> float:

@@ -1,4 +1,7 @@
-"""The tasks that picks are measured on, in two halves: one to tune the strategy, one kept for the measurement only."""
+"""The tasks that picks are measured on, in two parts: one to tune the strategy, one kept for the measurement only.
+
+What was kept once and has been looked at belongs to `tune`: nothing is kept twice.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,27 +58,59 @@ class Attention(nn.Module):
         return self.head(self.last(x).mean(1))
 
 
+class Autoencoder(nn.Module):
+    """A small convolution over 8 x 8 pixels, a bottleneck of 8, and the pixels again."""
+
+    def __init__(self):
+        super().__init__()
+        self.see = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 6, 3, stride=2, padding=1), nn.ReLU())
+        self.code = mlp(96, 8, 48, 64, activation=nn.Tanh)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.code(self.see(x).flatten(1))
+
+
+class Tokens(nn.Module):
+    """Embedded tokens, a convolution over neighbours and the mean over places."""
+
+    def __init__(self, vocabulary: int, width: int, classes: int):
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, width)
+        self.mix = nn.Linear(2 * width, 2 * width)
+        self.head = nn.Linear(2 * width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x)
+        pairs = torch.cat([x[:, :-1], x[:, 1:]], dim=-1)
+        return self.head(torch.relu(self.mix(pairs)).mean(1))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickTask:
-    """A small task: its arrays are split 3 to 1, its inputs (and a regression's targets) standardized."""
+    """A small task: its arrays are split 3 to 1, its inputs (and a regression's targets) standardized.
+
+    Inputs that are `tokens` stay as they are.
+    """
 
     arrays: Callable[[], _Arrays]
     model: Callable[[], nn.Module]
-    half: Literal["tune", "kept"]
+    part: Literal["tune", "kept"]
     epochs: int = 20
     batch_size: int = 32
     regression: bool = False
+    tokens: bool = False
 
     def data(self) -> tuple[Split, Split]:
         x, y = self.arrays()
         order = np.random.default_rng(0).permutation(len(x))
-        x, y = x[order].astype(np.float64), y[order]
+        x, y = x[order], y[order]
         cut = len(x) * 3 // 4
-        # Clipped, since a pixel that was never lit in training has no scale.
-        x = np.clip((x - x[:cut].mean(0)) / (x[:cut].std(0) + 1e-6), -5, 5)
+        if not self.tokens:
+            # Clipped, since a pixel that was never lit in training has no scale.
+            x = np.clip((x - x[:cut].mean(0)) / (x[:cut].std(0) + 1e-6), -5, 5)
         if self.regression:
-            y = ((y - y[:cut].mean()) / y[:cut].std())[:, None]
-        inputs = torch.tensor(x, dtype=torch.float32)
+            y = ((y - y[:cut].mean(0)) / y[:cut].std()).reshape(len(y), -1)
+        inputs = torch.tensor(x, dtype=torch.int64 if self.tokens else torch.float32)
         targets = torch.tensor(y, dtype=torch.float32 if self.regression else torch.int64)
         return (inputs[:cut], targets[:cut]), (inputs[cut:], targets[cut:])
 
@@ -125,28 +160,110 @@ def _friedman() -> _Arrays:
     return datasets.make_friedman1(400, noise=1.0, random_state=7)
 
 
+def _parity() -> _Arrays:
+    """Whether an odd number of three signs is negative, beside three features that say nothing: 400 points."""
+    draw = np.random.default_rng(8)
+    x = draw.normal(size=(400, 6))
+    return x, (np.prod(np.sign(x[:, :3]), 1) < 0).astype(np.int64)
+
+
+def _mislabelled() -> _Arrays:
+    """700 digits, one label in five drawn anew."""
+    x, y = _bundled(datasets.load_digits, 700)()
+    draw = np.random.default_rng(11)
+    return x, np.where(draw.random(len(y)) < 0.2, draw.integers(0, 10, len(y)), y)
+
+
+def _checkerboard() -> _Arrays:
+    """Four by four fields: 600 points."""
+    x = np.random.default_rng(12).uniform(0, 4, size=(600, 2))
+    return x, np.floor(x).sum(1).astype(np.int64) % 2
+
+
+def _circles() -> _Arrays:
+    return datasets.make_circles(400, noise=0.12, factor=0.6, random_state=13)
+
+
+def _housing() -> _Arrays:
+    """Skewed features with ratios between them, and a skewed price: 600 rows."""
+    draw = np.random.default_rng(14)
+    rooms, people, income = draw.lognormal(1.5, 0.4, 600), draw.lognormal(1, 0.5, 600), draw.lognormal(1.2, 0.5, 600)
+    place = draw.uniform(-1, 1, size=(600, 2))
+    coast = np.exp(-4 * (place[:, 0] - 0.3 * np.sin(3 * place[:, 1])) ** 2)
+    price = income * (0.4 + coast) + 0.8 * np.log(rooms / people) + draw.lognormal(-1, 0.6, 600)
+    return np.column_stack([rooms, people, income, place, draw.lognormal(3, 1, 600)]), np.minimum(price, 12)
+
+
+def _tokens() -> _Arrays:
+    """Sentences of 12 tokens; the class is which of three pairs stands in it, in 480 of 600 of them."""
+    draw = np.random.default_rng(15)
+    x, y = draw.integers(0, 16, size=(600, 12)), draw.integers(0, 3, 600)
+    at = draw.integers(0, 11, 600)
+    for row in range(480):
+        x[row, at[row] : at[row] + 2] = [(2, 7), (7, 2), (5, 11)][y[row]]
+    return x, y
+
+
+def _pixels() -> _Arrays:
+    x, _ = _bundled(datasets.load_digits, 500)()
+    return x, x
+
+
+def _arms() -> _Arrays:
+    """Three arms of four fifths of a turn, with noise: 450 points."""
+    draw = np.random.default_rng(17)
+    y = np.arange(450) % 3
+    radius = draw.uniform(0.1, 1, 450)
+    angle = 1.6 * np.pi * radius + 2 * np.pi * y / 3 + draw.normal(0, 0.2, 450)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1), y
+
+
+def _waves() -> _Arrays:
+    """A product of two waves with noise: 500 points of the plane."""
+    draw = np.random.default_rng(18)
+    x = draw.uniform(-1, 1, size=(500, 2))
+    return x, np.sin(5 * x[:, 0]) * np.cos(4 * x[:, 1]) + 0.1 * draw.normal(size=500)
+
+
 TASKS: Mapping[str, PickTask] = {
     "digits": PickTask(
-        arrays=_bundled(datasets.load_digits, 800), model=lambda: mlp(64, 32, 10), half="tune", batch_size=64
+        arrays=_bundled(datasets.load_digits, 800), model=lambda: mlp(64, 32, 10), part="tune", batch_size=64
     ),
-    "wine": PickTask(arrays=_bundled(datasets.load_wine), model=lambda: mlp(13, 16, 3), half="tune", epochs=30),
+    "wine": PickTask(arrays=_bundled(datasets.load_wine), model=lambda: mlp(13, 16, 3), part="tune", epochs=30),
     "diabetes": PickTask(
-        arrays=_bundled(datasets.load_diabetes), model=lambda: mlp(10, 32, 1), half="tune", regression=True
+        arrays=_bundled(datasets.load_diabetes), model=lambda: mlp(10, 32, 1), part="tune", regression=True
     ),
-    "moons": PickTask(arrays=_moons, model=lambda: mlp(2, 24, 24, 2), half="tune", epochs=25),
-    "teacher": PickTask(arrays=_teacher, model=lambda: mlp(8, 24, 24, 1), half="tune", regression=True, epochs=25),
-    "clusters": PickTask(arrays=_clusters, model=lambda: mlp(20, 48, 4), half="tune", batch_size=64),
-    "digits cnn": PickTask(arrays=_bundled(datasets.load_digits, 600), model=cnn, half="tune", epochs=30),
+    "moons": PickTask(arrays=_moons, model=lambda: mlp(2, 24, 24, 2), part="tune", epochs=25),
+    "teacher": PickTask(arrays=_teacher, model=lambda: mlp(8, 24, 24, 1), part="tune", regression=True, epochs=25),
+    "clusters": PickTask(arrays=_clusters, model=lambda: mlp(20, 48, 4), part="tune", batch_size=64),
+    "digits cnn": PickTask(arrays=_bundled(datasets.load_digits, 600), model=cnn, part="tune", epochs=30),
     "digits deep": PickTask(
-        arrays=_bundled(datasets.load_digits, 800), model=lambda: mlp(64, 24, 24, 24, 10), half="kept"
+        arrays=_bundled(datasets.load_digits, 800), model=lambda: mlp(64, 24, 24, 24, 10), part="tune"
     ),
-    "iris": PickTask(arrays=_bundled(datasets.load_iris), model=lambda: mlp(4, 16, 3), half="kept", epochs=30),
+    "iris": PickTask(arrays=_bundled(datasets.load_iris), model=lambda: mlp(4, 16, 3), part="tune", epochs=30),
     "breast cancer": PickTask(
-        arrays=_bundled(datasets.load_breast_cancer), model=lambda: mlp(30, 16, 16, 2), half="kept"
+        arrays=_bundled(datasets.load_breast_cancer), model=lambda: mlp(30, 16, 16, 2), part="tune"
     ),
-    "friedman": PickTask(arrays=_friedman, model=lambda: mlp(10, 24, 24, 1), half="kept", regression=True, epochs=25),
-    "spirals": PickTask(arrays=_spirals, model=lambda: mlp(2, 32, 32, 2, activation=nn.Tanh), half="kept", epochs=30),
+    "friedman": PickTask(arrays=_friedman, model=lambda: mlp(10, 24, 24, 1), part="tune", regression=True, epochs=25),
+    "spirals": PickTask(arrays=_spirals, model=lambda: mlp(2, 32, 32, 2, activation=nn.Tanh), part="tune", epochs=30),
     "digits attention": PickTask(
-        arrays=_bundled(datasets.load_digits, 400), model=Attention, half="kept", epochs=30, batch_size=64
+        arrays=_bundled(datasets.load_digits, 400), model=Attention, part="tune", epochs=30, batch_size=64
+    ),
+    "parity": PickTask(arrays=_parity, model=lambda: mlp(6, 32, 2, activation=nn.Tanh), part="tune", epochs=30),
+    "mislabelled digits": PickTask(
+        arrays=_mislabelled, model=lambda: mlp(64, 40, 10), part="kept", epochs=25, batch_size=64
+    ),
+    "checkerboard": PickTask(arrays=_checkerboard, model=lambda: mlp(2, 48, 48, 2), part="kept", epochs=40),
+    "circles": PickTask(
+        arrays=_circles, model=lambda: mlp(2, 16, 16, 16, 2, activation=nn.Tanh), part="kept", epochs=25
+    ),
+    "housing": PickTask(arrays=_housing, model=lambda: mlp(6, 32, 32, 1), part="kept", regression=True),
+    "tokens": PickTask(
+        arrays=_tokens, model=lambda: Tokens(16, 8, 3), part="kept", epochs=25, batch_size=50, tokens=True
+    ),
+    "autoencoder": PickTask(arrays=_pixels, model=Autoencoder, part="kept", epochs=25, batch_size=50, regression=True),
+    "three arms": PickTask(arrays=_arms, model=lambda: mlp(2, 32, 32, 3), part="kept", epochs=40),
+    "waves": PickTask(
+        arrays=_waves, model=lambda: mlp(2, 32, 32, 1, activation=nn.Tanh), part="kept", epochs=30, regression=True
     ),
 }

@@ -13,13 +13,14 @@ _BLOWN_UP = 4.0
 
 
 class Evidence:
-    """The lanes of a probe by LR and seed. Values are turned so that smaller is better, in either direction.
+    """The lanes of a probe of so many epochs, by LR and seed.
 
-    Where a trial's best epoch counts, a curve is the best so far.
+    Values are turned so that smaller is better, in either direction. Where a trial's best epoch
+    counts, a curve is the best so far.
     """
 
-    def __init__(self, objective: Objective):
-        self._objective = objective
+    def __init__(self, objective: Objective, epochs: int):
+        self._objective, self._epochs = objective, epochs
         self._lanes: dict[tuple[float, int], Probed] = {}
 
     @property
@@ -39,15 +40,17 @@ class Evidence:
     def exploding(self) -> list[float]:
         """LRs at which any seed exploded, ascending.
 
-        So did one whose objective was ever worse than that of an untrained model by four times what the best LR has
-        gained: it may be finite, and by luck even good, at the end.
+        So did one that was trained to the end, and whose objective was ever worse than that of an untrained model by
+        four times what the best LR has gained: it may be finite, and by luck even good, at the end. Before the end
+        nobody knows how much there is to gain, and a schedule may yet calm what is wild.
         """
         sound = [lr for lr in self.lrs if all(map(_sound, self._at(lr)))]
-        if not sound or sound[0] != self.lrs[0]:
+        whole = [lr for lr in sound if len(self.curve(lr)) >= self._epochs]
+        if not whole or sound[0] != self.lrs[0]:
             return [lr for lr in self.lrs if lr not in sound]
         start = self.start()
-        worst = start + _BLOWN_UP * (start - min(map(self.last, sound)))
-        return [lr for lr in self.lrs if lr not in sound or max(self.curve(lr)) > worst]
+        worst = start + _BLOWN_UP * max(0.0, start - min(map(self.last, whole)))
+        return [lr for lr in self.lrs if lr not in sound or (lr in whole and max(self.curve(lr)) > worst)]
 
     def stable(self, lrs: Iterable[float]) -> list[float]:
         """Those below every LR at which any seed exploded, ascending."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sweeps.lanerecords import LaneProbe
 
-_AT_ONCE, _LEAST = 14, 10
+_AT_ONCE, _LEAST = 16, 10
 """Full trainings of a lane that a probe takes with all seeds at once, and that one takes at least which is no guess."""
 
 

@@ -15,11 +15,11 @@ FINE, COARSE = 10**0.4, 10**0.6
 """The factor from one LR of the grid to the next, where the budget affords the finer one and where it does not."""
 _FINE_NEEDS, _FINE_AT_ONCE = 6, 12
 """Full trainings that a probe over the finer grid takes at least, and one with all seeds at once."""
-_RUNGS = (1 / 4, 1 / 2)
+_RUNGS = (1 / 2,)
 """Where lanes are judged, in shares of the budget. Judging earlier loses the best one (docs/decisions/0007)."""
 _FINALISTS = 3
 """LRs that are trained on every seed, if that can be afforded."""
-_EXTENSIONS = 3
+_EXTENSIONS = 6
 """How often the grid grows beyond its span, by two LRs each time, while the best one lies at its end."""
 _DISAPPOINTING = 0.05
 """Share of the improvement by which finalists must fall behind, for the next ones to be trained on every seed, too."""
@@ -67,7 +67,7 @@ class LrProbe:
         self._afford = afford
         self._first, self._others = (self._seeds, ()) if at_once else (self._seeds[:1], self._seeds[1:])
         self._step = FINE if afford >= (_FINE_AT_ONCE if at_once else _FINE_NEEDS) * epochs else COARSE
-        self._evidence = Evidence(objective)
+        self._evidence = Evidence(objective, epochs)
         self._trained: dict[tuple[float, int], int] = {}
         self._pending: dict[tuple[float, int], int] = {}
         self._rounds = self._plan()
@@ -78,7 +78,7 @@ class LrProbe:
         """Epochs at which rounds end, all but the last.
 
         >>> LrProbe(low=1e-3, high=1, seeds=[0], epochs=20, objective=Objective()).rungs
-        (5, 10)
+        (10,)
         """
         marks = {max(1, round(share * self._epochs)) for share in _RUNGS}
         return tuple(sorted(mark for mark in marks if mark < self._epochs))

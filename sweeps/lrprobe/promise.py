@@ -8,9 +8,9 @@ from sweeps.lrprobe.evidence import Evidence
 
 _PACE = 2.0
 """A curve may yet fall so many times faster, per doubling of its epochs, than it fell in the last doubling."""
-_SHORT, _WORSE = 0.03, 0.1
+_SHORT, _WORSE = 0.03, 0.2
 """Shares of the improvement so far: a low LR that will stay this far behind is out, and a high LR that now is."""
-_FEWEST = 3
+_FEWEST = 4
 """So many go on in any case: the best one of now may be a lucky one."""
 
 

@@ -1,5 +1,9 @@
 """Where a probe looks: the span of LRs that a range test's curves leave open."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
 from sweeps.records import RangeTest
 from sweeps.rules.readings import middle
 from sweeps.rules.shape import explosion
@@ -9,18 +13,44 @@ _WEIGHT = 0.9
 """The weight of the past in the moving average: a ramp of a hundred steps would be late with fastai's."""
 _BELOW, _ABOVE = 100.0, 2.0
 """The span reaches this factor below the LR at which the ramp's loss was lowest, and above it."""
+_LITTLE = 0.2
+"""A ramp whose loss fell by less than this share of its start says by its lowest loss next to nothing."""
+_UNDER, _WIDE = 2.0, 200.0
+"""The span then ends this factor below the LR at which the loss exploded, and is so wide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ramp:
+    """The LRs at which one seed's smoothed loss was lowest and at which it exploded, and the share that it fell."""
+
+    lowest: float
+    exploded: float
+    fell: float
 
 
 def probe_span(test: RangeTest) -> tuple[float, float]:
     """The span of LRs, (low, high), around the LR at which the loss of the ramp was lowest, the median over its seeds.
 
     The whole training takes many more steps than a ramp, hence the long way down; what the ramp just survives explodes
-    soon, hence the short way up. Without a curve it is the test's own range.
+    soon, hence the short way up. Where the ramp learned too little to tell, the span lies below the LR at which it
+    exploded. Without a curve it is the test's own range.
     """
-    lowest = middle([lr for losses in test.losses if len(losses) > 1 and (lr := _lowest(test, losses))])
-    return (test.low, test.high) if lowest is None else (lowest / _BELOW, lowest * _ABOVE)
+    ramps = [_read(test, losses) for losses in test.losses if len(losses) > 1]
+    lowest, exploded = middle([each.lowest for each in ramps]), middle([each.exploded for each in ramps])
+    if lowest is None or exploded is None:
+        return test.low, test.high
+    if median(each.fell for each in ramps) < _LITTLE:
+        return exploded / _UNDER / _WIDE, exploded / _UNDER
+    return lowest / _BELOW, lowest * _ABOVE
 
 
-def _lowest(test: RangeTest, losses: tuple[float, ...]) -> float:
+def _read(test: RangeTest, losses: Sequence[float]) -> _Ramp:
     curve = smoothed(losses, _WEIGHT)
-    return test.lrs[min(range(explosion(curve)), key=curve.__getitem__)]
+    end = explosion(curve)
+    lowest = min(range(end), key=curve.__getitem__)
+    start = fmean(losses[: max(1, len(losses) // 10)])
+    return _Ramp(
+        lowest=test.lrs[lowest],
+        exploded=test.lrs[min(end, len(losses) - 1)],
+        fell=(start - curve[lowest]) / abs(start) if start else 0.0,
+    )

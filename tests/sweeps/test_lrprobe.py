@@ -155,6 +155,17 @@ def test_what_was_worse_than_untrained_by_far_has_exploded_though_it_ends_well()
 
 
 @both
+def test_what_is_wild_until_the_schedule_calms_it_may_be_best(at_once: bool) -> None:
+    def curve(lr: float, seed: int, epoch: int) -> float:
+        if lr < 0.3:
+            return 0.9 - 0.1 * lr
+        return 0.5 + 2 * lr / epoch if epoch <= EPOCHS / 2 else 0.2
+
+    said = verdict(curve, at_once=at_once)
+    assert said.initial_lr > 0.3
+
+
+@both
 def test_where_every_lr_is_as_good_nothing_is_trusted(at_once: bool) -> None:
     def curve(lr: float, seed: int, epoch: int) -> float:
         return 1 + 0.01 * random.Random(f"{lr} {seed}").random()
@@ -292,7 +303,7 @@ def test_it_is_told_only_what_it_asked_for() -> None:
     [first, *_] = probe.ask()
     with pytest.raises(ValueError, match="no lane at LR 123 with seed 0 was asked for"):
         probe.tell(Probed(lr=123.0, seed=0, values=(1.0,)))
-    with pytest.raises(ValueError, match="has 1 of 5 epochs and has not exploded"):
+    with pytest.raises(ValueError, match="has 1 of 10 epochs and has not exploded"):
         probe.tell(Probed(lr=first.lr, seed=first.seed, values=(1.0,)))
     with pytest.raises(ValueError, match="has trained nothing yet"):
         probe.verdict()

@@ -32,6 +32,16 @@ def test_one_seed_in_three_does_not_move_the_span() -> None:
     assert probe_span(ramped(0.01, 0.01, 1e-4)) == probe_span(ramped(0.01, 0.01, 0.01))
 
 
+@given(explodes=st.floats(-3, 0), lowest=st.integers(0, 30), scale=st.floats(1e-3, 1e3))
+def test_a_ramp_that_learns_next_to_nothing_says_only_where_it_explodes(
+    explodes: float, lowest: int, scale: float
+) -> None:
+    losses = [scale * (0.95 if step == lowest else 1.0 if lr < 10**explodes else 1e4) for step, lr in enumerate(LRS)]
+    low, high = probe_span(read_range_test("SGD", [0], LRS, [losses]))
+    assert low == pytest.approx(high / 200)
+    assert 10 ** (-7 / 99) <= 2 * high / 10**explodes <= 10 ** (7 / 99)
+
+
 def test_a_curve_that_ends_early_counts_as_far_as_it_goes() -> None:
     losses = [1 / (1 + 100 * lr) for lr in LRS[:60]]
     low, high = probe_span(read_range_test("SGD", [0], LRS, [losses]))
@@ -54,7 +64,7 @@ def probe(alone: float, fixed: float, each: float) -> LaneProbe:
         pytest.param(probe(1.0, 1.0, 0.1), 1, 3.0, 20.0, True, id="a cheap lane: all seeds at once"),
         pytest.param(probe(1.0, 5.0, 0.1), 5, 3.0, 20.0, True, id="picks share the fixed part"),
         pytest.param(probe(1.0, 0.0, 0.25), 1, 3.0, 12.0, False, id="a dear lane: one seed after another"),
-        pytest.param(probe(1.0, 0.5, 0.2), 1, 3.4, 14.5, True, id="just enough for all at once"),
+        pytest.param(probe(1.0, 0.5, 0.2), 1, 3.7, 16.0, True, id="just enough for all at once"),
         pytest.param(probe(1.0, 2.0, 0.5), 1, 3.0, 10.0, False, id="never less than ten"),
         pytest.param(LaneProbe(alone=1.0, refused="no"), 1, 12.0, 12.0, False, id="lanes that take turns"),
         pytest.param(LaneProbe(alone=1.0, stacked={4: 0.1}), 1, 3.0, 30.0, True, id="a single count"),
