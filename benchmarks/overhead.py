@@ -39,7 +39,7 @@ def spec(trials: int, epochs: int) -> dict[str, object]:
         "name": "overhead",
         "task": "digits",
         "budget": {"epochs": epochs},
-        "optimizers": ["SGD", "Adam", "RMSprop"],
+        "optimizers": [{name: {"lr": {"low": 1e-4, "high": 0.1}}} for name in ("SGD", "Adam", "RMSprop")],
         "schedulers": ["none", "StepLR", "CosineAnnealingLR"],
         "pruner": "none",
         "range_test": "off",
