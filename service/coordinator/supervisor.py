@@ -16,8 +16,9 @@ from service.home import Home
 from service.records import Unattended
 from service.store import Store
 
-_STARTING = 60.0
-"""Seconds within which a child must have begun to renew the lease of its sweep by itself."""
+_STARTING = 28.0
+"""Seconds within which a child must have begun to renew the lease of its sweep by itself: a machine that dies meanwhile
+must not hold a sweep for longer than half a minute."""
 _ENDING = 300.0
 """Seconds that a child may live on whose sweep runs no more: workers end, and MLflow is told the rest."""
 
