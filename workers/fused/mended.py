@@ -26,12 +26,12 @@ def _dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return values.mul_(noise) if inplace else values * noise
 
 
-def _cross_entropy(input: Tensor, target: Tensor, *options: Any, ignore_index: int = -100, **more: Any) -> Tensor:
+def _cross_entropy(input: Tensor, target: Tensor, *options: Any, **more: Any) -> Tensor:
     """The mean over labels, as torch breaks it down under vmap, which for that loads sympy, and waits a second."""
     plain = not options and all(more.get(name, default) == default for name, default in _CROSS_ENTROPY.items())
     if not plain or input.dim() != 2 or target.is_floating_point():
-        return F.cross_entropy(input, target, *options, ignore_index=ignore_index, **more)
-    counts = target != ignore_index
+        return F.cross_entropy(input, target, *options, **more)
+    counts = target != more.get("ignore_index", -100)
     losses = -F.log_softmax(input, 1).gather(1, torch.where(counts, target, 0).unsqueeze(1)).squeeze(1)
     return torch.where(counts, losses, 0.0).sum() / counts.sum()
 
