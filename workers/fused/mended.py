@@ -31,7 +31,7 @@ def _cross_entropy(input: Tensor, target: Tensor, *options: Any, **more: Any) ->
     plain = not options and all(more.get(name, default) == default for name, default in _CROSS_ENTROPY.items())
     if not plain or input.dim() != 2 or target.is_floating_point():
         return F.cross_entropy(input, target, *options, **more)
-    counts = target != more.get("ignore_index", -100)
+    counts: Tensor = target != more.get("ignore_index", -100)
     losses = -F.log_softmax(input, 1).gather(1, torch.where(counts, target, 0).unsqueeze(1)).squeeze(1)
     return torch.where(counts, losses, 0.0).sum() / counts.sum()
 
