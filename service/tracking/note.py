@@ -49,7 +49,7 @@ def sweep_note(
     shown = [_picture(caption, address) for caption, address in pictures.items() if caption != RANGE_TESTS]
     range_tests = [_range_test_table(tests), _picture("", pictures.get(RANGE_TESTS, ""))]
     answer = _range_tests_answer(sweep, spec, tests) if not spec.trials else _answer(sweep, spec, trials, picks)
-    holds = passport_text(passport) if passport is not None else ""
+    holds = _passport(passport) if passport is not None else ""
     head = [answer, holds, _progress(sweep, trials, ways), _warnings(sweep.findings)]
     for rows in (len(picks), 30, 15, 5):
         table = _pick_table(picks[:rows], spec, link, more=len(picks) - rows)
@@ -202,7 +202,11 @@ def range_test_note(test: RangeTest, passport: Passport, picture: str) -> str:
     head = f"## Start {test.optimizer}{of_group} at {test.initial_lr:.3g}\n\n{may_be}{bounds}."
     if not test.trusted:
         head = f"## Not trusted: {'; '.join(test.reasons)}\n\n{bounds}."
-    return f"{head}\n\n![{test.optimizer}]({picture})\n\n{passport_text(passport)}"
+    return f"{head}\n\n![{test.optimizer}]({picture})\n\n{_passport(passport)}"
+
+
+def _passport(passport: Passport) -> str:
+    return f"**LR passport**: {passport_text(passport)}"
 
 
 def passport_text(passport: Passport) -> str:
@@ -220,7 +224,7 @@ def passport_text(passport: Passport) -> str:
     of_group = f" of group {passport.group}, beside an LR of {passport.trial_lr:.3g}," if passport.group else ""
     predicted = ", ".join(f"{lr:.2g} ({rule})" for rule, lr in doubled.items() if lr is not None)
     return (
-        f"**LR passport**: {passport.initial_lr:.3g}{of_group}{ratios} holds for {_cell(code)}, {batch}, "
+        f"{passport.initial_lr:.3g}{of_group}{ratios} holds for {_cell(code)}, {batch}, "
         f"{budget_text(passport.budget)}, scheduler {passport.scheduler}, "
         f"seeds {', '.join(map(str, passport.seeds))}. For twice the batch, scaling rules predict {predicted}: "
         "predictions, not measured."

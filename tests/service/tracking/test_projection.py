@@ -301,7 +301,7 @@ def test_the_parent_answers(sweep: Sweep, home: Home, look: Look, tmp_path: Path
     assert "epochs: 4" in look.text(parent.id, "spec.yaml", tmp_path)
     passports = json.loads(look.text(parent.id, "passport.json", tmp_path))
     assert [(each["scheduler"], each["initial_lr"]) for each in passports] == [("StepLR", 0.1), ("none", 0.05)]
-    assert parent.tags["passport"].startswith("**LR passport**: 0.1 holds for digits, ")
+    assert parent.tags["passport"].startswith("0.1 holds for digits, ")
     assert parent.tags["passport"] in note
 
 
