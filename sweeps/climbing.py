@@ -34,7 +34,7 @@ def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objec
     >>> round(lr, 5), next_lr(("SGD", "none"), [start], Range(low=1e-4, high=0.1, log=True), Objective())
     (0.00316, None)
     """
-    if not (isinstance(domain, Range) and domain.log):
+    if not climbs(domain):
         return None
     own = [trial for trial in tried if trial.pair == pair]
     alike = [trial for trial in tried if trial.pair[0] == pair[0] and _peak(trial.pair) == _peak(pair)]
@@ -47,6 +47,11 @@ def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objec
         if contains(domain, lr) and all(abs(math.log(trial.lr / lr)) > apart for trial in own):
             return lr
     return None
+
+
+def climbs(domain: Domain) -> bool:
+    """True if LRs of this domain lie on a logarithmic scale, with room above and below."""
+    return isinstance(domain, Range) and domain.log
 
 
 def _best(trials: Sequence[Tried], objective: Objective) -> Tried | None:

@@ -20,7 +20,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.climbing import Tried, next_lr
+from sweeps.climbing import Tried, climbs, next_lr
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
 from sweeps.records import Outcome, Proposal, TrialResult
@@ -109,8 +109,8 @@ class OptunaProposer:
         if config < len(self._starts):
             point, origin = self._starts[config]
             return self._ask(point, origin=origin)
-        if self._spec.sampler.name == "tpe" and config % 2:
-            return self._ask(self._least_tried(), origin="turn")
+        if self._spec.sampler.name == "tpe" and config % 2 and (turn := self._turn()) is not None:
+            return self._ask(turn, origin="turn")
         return self._ask(None, origin="sampler")
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -173,13 +173,21 @@ class OptunaProposer:
             return True
         return all(number in self._results for number in range(len(self._proposals) - self._window + 1))
 
-    def _least_tried(self) -> Point:
-        """The pair whose turn it is. TPE soon keeps to the best pair, but people want an LR for every one of them."""
-        tried = Counter((proposal.optimizer, proposal.scheduler) for proposal in self._proposals)
-        pair = min(self._space.arms(), key=lambda arm: tried[arm])
-        lr = next_lr(pair, self._tried(), self._space.optimizers[pair[0]]["lr"], self._spec.objective)
-        point: Point = {"optimizer": pair[0], "scheduler": pair[1]}
-        return point if lr is None else {**point, f"{pair[0]}.lr": lr}
+    def _turn(self) -> Point | None:
+        """What the least tried pair that wants a turn tries next; None where all LRs have been climbed to their end.
+
+        TPE soon keeps to the best pair, but people want an LR for every one of them.
+        """
+        tried = self._tried()
+        times = Counter(trial.pair for trial in tried)
+        for pair in sorted(self._space.arms(), key=lambda arm: times[arm]):
+            domain = self._space.optimizers[pair[0]]["lr"]
+            point: Point = {"optimizer": pair[0], "scheduler": pair[1]}
+            if (lr := next_lr(pair, tried, domain, self._spec.objective)) is not None:
+                return {**point, f"{pair[0]}.lr": lr}
+            if not times[pair] or not climbs(domain):
+                return point
+        return None
 
     def _tried(self) -> list[Tried]:
         """Every trial so far, with its value where the next proposal may know it."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sweeps.climbing import Tried, next_lr
 from sweeps.domains import Choice, Domain, Fixed, Range
 from sweeps.objective import Objective
+from tests.sweeps.simulation import simulate, simulated_spec
 
 PAIR = ("Adam", "none")
 LRS = Range(low=1e-5, high=1.0, log=True)
@@ -70,3 +71,12 @@ def test_a_trial_without_a_value_is_not_climbed_from_but_not_repeated_either() -
 @pytest.mark.parametrize("domain", [Fixed(value=0.1), Choice(values=(0.1, 0.2)), Range(low=0.0, high=1.0)])
 def test_only_a_logarithmic_range_is_climbed(domain: Domain) -> None:
     assert next_lr(PAIR, [Tried(pair=PAIR, lr=0.1, value=0.5)], domain, MINIMIZE) is None
+
+
+def test_a_search_climbs_every_pair_and_leaves_the_rest_to_tpe() -> None:
+    sweep = simulate(simulated_spec("tpe", "none", trials=60, starts=()))
+    origins = [proposal.origin for proposal in sweep.proposals]
+    turns = [place for place, origin in enumerate(origins) if origin == "turn"]
+    assert turns
+    assert {sweep.proposals[place].optimizer for place in turns} == {each.name for each in sweep.spec.optimizers}
+    assert "turn" not in origins[-5:]
