@@ -1,13 +1,15 @@
 """Where a pair's next turn puts its initial LR: up and down from the best LR known, by ever smaller factors."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeps.catalogue import scheduler_row
-from sweeps.domains import Domain, Range, contains
+from sweeps.domains import Domain, Range, Value, contains
 from sweeps.objective import Objective
 from sweeps.pairs import Pair
+from sweeps.records import Outcome, Proposal, TrialResult
 
 _FACTORS = (10**0.5, 10**0.25, 10**0.125)
 
@@ -19,6 +21,20 @@ class Tried:
     pair: Pair
     lr: float
     value: float | None = None
+
+
+def tried_so_far(proposals: Sequence[Proposal], results: Mapping[int, TrialResult], known: int) -> Sequence[Tried]:
+    """Every trial that was proposed; those numbered up to `known`, which all have a result, with their value."""
+    return [
+        Tried(
+            pair=(each.optimizer, each.scheduler),
+            lr=each.initial_lr,
+            value=results[each.number].value
+            if each.number <= known and results[each.number].outcome is Outcome.COMPLETE
+            else None,
+        )
+        for each in proposals
+    ]
 
 
 def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objective) -> float | None:
@@ -34,7 +50,7 @@ def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objec
     >>> round(lr, 5), next_lr(("SGD", "none"), [start], Range(low=1e-4, high=0.1, log=True), Objective())
     (0.00316, None)
     """
-    if not climbs(domain):
+    if not _climbs(domain):
         return None
     own = [trial for trial in tried if trial.pair == pair]
     alike = [trial for trial in tried if trial.pair[0] == pair[0] and _peak(trial.pair) == _peak(pair)]
@@ -49,7 +65,25 @@ def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objec
     return None
 
 
-def climbs(domain: Domain) -> bool:
+def next_turn(
+    pairs: Sequence[Pair], tried: Sequence[Tried], lrs: Mapping[str, Domain], objective: Objective
+) -> Mapping[str, Value] | None:
+    """What the least tried pair that wants a turn tries next; None where all LRs have been climbed to their end.
+
+    `lrs` are the optimizers' domains. A pair that nobody tried, or whose LR cannot be climbed, leaves its LR open.
+    """
+    times = Counter(trial.pair for trial in tried)
+    for pair in sorted(pairs, key=lambda each: times[each]):
+        optimizer, scheduler = pair
+        point: Mapping[str, Value] = {"optimizer": optimizer, "scheduler": scheduler}
+        if (lr := next_lr(pair, tried, lrs[optimizer], objective)) is not None:
+            return {**point, f"{optimizer}.lr": lr}
+        if not times[pair] or not _climbs(lrs[optimizer]):
+            return point
+    return None
+
+
+def _climbs(domain: Domain) -> bool:
     """True if LRs of this domain lie on a logarithmic scale, with room above and below."""
     return isinstance(domain, Range) and domain.log
 

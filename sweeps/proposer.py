@@ -8,7 +8,6 @@ proposes the same twice, whichever worker was quicker (docs/decisions/0002-repro
 import hashlib
 import math
 import warnings
-from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.climbing import Tried, climbs, next_lr
+from sweeps.climbing import next_turn, tried_so_far
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
 from sweeps.records import Outcome, Proposal, TrialResult
@@ -174,34 +173,11 @@ class OptunaProposer:
         return all(number in self._results for number in range(len(self._proposals) - self._window + 1))
 
     def _turn(self) -> Point | None:
-        """What the least tried pair that wants a turn tries next; None where all LRs have been climbed to their end.
-
-        TPE soon keeps to the best pair, but people want an LR for every one of them.
-        """
-        tried = self._tried()
-        times = Counter(trial.pair for trial in tried)
-        for pair in sorted(self._space.arms(), key=lambda arm: times[arm]):
-            domain = self._space.optimizers[pair[0]]["lr"]
-            point: Point = {"optimizer": pair[0], "scheduler": pair[1]}
-            if (lr := next_lr(pair, tried, domain, self._spec.objective)) is not None:
-                return {**point, f"{pair[0]}.lr": lr}
-            if not times[pair] or not climbs(domain):
-                return point
-        return None
-
-    def _tried(self) -> list[Tried]:
-        """Every trial so far, with its value where the next proposal may know it."""
+        """TPE soon keeps to the best pair, but people want an LR for every one of them."""
         known = len(self._proposals) - self._window
-        return [
-            Tried(
-                pair=(each.optimizer, each.scheduler),
-                lr=each.initial_lr,
-                value=self._results[each.number].value
-                if each.number <= known and self._results[each.number].outcome is Outcome.COMPLETE
-                else None,
-            )
-            for each in self._proposals
-        ]
+        lrs = {name: domains["lr"] for name, domains in self._space.optimizers.items()}
+        tried = tried_so_far(self._proposals, self._results, known)
+        return next_turn(tuple(self._space.arms()), tried, lrs, self._spec.objective)
 
     def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
         number = len(self._proposals)

@@ -66,6 +66,7 @@ class MlflowLink(Document):
     experiment_id: str
     run_id: str
     url: str
+    charts: str
 
 
 class Code(Document):

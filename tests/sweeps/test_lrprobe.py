@@ -204,6 +204,8 @@ def test_where_all_that_learns_explodes_late_lower_lrs_are_tried(at_once: bool) 
 @both
 @given(runs=st.floats(7, 40), best=st.floats(-4, 1), decades=st.floats(0.5, 2.5))
 def test_what_it_may_spend_is_kept_to(runs: float, best: float, decades: float, at_once: bool) -> None:
+    # Fewer than 16 never train all seeds at once.
+    runs = max(runs, 16) if at_once else runs
     probe = new(low=10 ** (best - decades), high=10**best * 2, runs=runs, at_once=at_once)
     run(probe, learning(10**best))
     # One LR goes to the end in any case, on the seeds that it began with.

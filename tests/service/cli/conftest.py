@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,13 @@ import pytest
 
 from service.cli.main import invoke
 from service.store import Store
+
+_ROOT = Path(__file__).parents[3]
+_NOT_USERS = (
+    sys.prefix,
+    sys.base_prefix,
+    *(_ROOT / name for name in ("service", "workers", "sweeps", "migrations", "tests")),
+)
 
 
 @dataclass(frozen=True)
@@ -61,13 +68,32 @@ def cli(here: Path) -> Cli:
 def inside(folder: Path, *args: object, **environment: str) -> Said:
     """Runs `lrsweep ARGS` in a folder and in this process, which spares loading everything anew."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, chdir(folder), redirect_stdout(out), redirect_stderr(err):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        users_modules_forgotten(),
+        chdir(folder),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
         for name in os.environ.keys() - clean_environment().keys():
             patch.delenv(name)
         for name, value in environment.items():
             patch.setenv(name, value)
         code = invoke(list(map(str, args)))
     return Said(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+@contextmanager
+def users_modules_forgotten() -> Iterator[None]:
+    """Leaves no task's module loaded: the next one of that name would have to go by another."""
+    known = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - known:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and not any(Path(file).is_relative_to(place) for place in _NOT_USERS):
+                del sys.modules[name]
 
 
 @pytest.fixture

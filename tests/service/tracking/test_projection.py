@@ -292,7 +292,7 @@ def test_the_parent_answers(sweep: Sweep, home: Home, look: Look, tmp_path: Path
     assert look.files(parent.id) == plots | {"picks.json", "picks.csv", "spec.yaml", "passport.json"}
     note = parent.tags["mlflow.note.content"]
     assert note.startswith("## Best initial LR: 0.1\n")
-    assert f"[1](#/experiments/{place.experiment_id}/runs/{runs['trial 1'].id}?" in note
+    assert f"[1](#/experiments/{place.experiment_id}/runs/{runs['trial 1'].id}/model-metrics?" in note
     assert all(f"![{caption}](get-artifact?path=plots/" in note for caption in ("LR sensitivity", "Best curves"))
     table = json.loads(look.text(parent.id, "picks.json", tmp_path))
     assert table["columns"][:3] == ["optimizer", "scheduler", "initial_lr"]
