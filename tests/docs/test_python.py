@@ -13,7 +13,6 @@ from service.cli.main import invoke
 from service.store import Store
 from tests.docs.pages import blocks
 from tests.service.api.conftest import fill
-from tests.service.cli.conftest import users_modules_forgotten
 
 BLOCKS = blocks("python")
 PAGES = sorted({block.page for block in BLOCKS})
@@ -60,6 +59,5 @@ def test_the_readmes_task_is_swept_by_the_readmes_spec(recorded: Path, capsys: p
     (recorded / "spec.yaml").write_text(spec)
     small = ["trials=2", "budget.epochs=1", "pruner=none", "workers=1", "stability=off", "range_test.steps=10"]
     settings = [word for setting in small for word in ("--set", setting)]
-    with users_modules_forgotten():
-        assert invoke(["run", "spec.yaml", *settings, "--runner", "inline", "--json"]) == 0
+    assert invoke(["run", "spec.yaml", *settings, "--runner", "inline", "--json"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["trials"][0]["outcome"] == "COMPLETE"

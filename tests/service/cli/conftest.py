@@ -85,11 +85,12 @@ def inside(folder: Path, *args: object, **environment: str) -> Said:
 
 @contextmanager
 def users_modules_forgotten() -> Iterator[None]:
-    """Leaves no task's module loaded: the next one of that name would have to go by another."""
-    known = set(sys.modules)
+    """Leaves no task's module loaded and none to be found: the next one of that name would have to go by another."""
+    known, path = set(sys.modules), list(sys.path)
     try:
         yield
     finally:
+        sys.path[:] = path
         for name in set(sys.modules) - known:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and not any(Path(file).is_relative_to(place) for place in _NOT_USERS):
