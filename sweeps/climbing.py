@@ -11,6 +11,8 @@ from sweeps.objective import Objective
 from sweeps.pairs import Pair
 from sweeps.records import Outcome, Proposal, TrialResult
 
+_FEW = 3
+"""Trials below which a pair wants a turn although there is nothing to climb from."""
 _FACTORS = (10**0.5, 10**0.25, 10**0.125)
 
 
@@ -70,7 +72,7 @@ def next_turn(
 ) -> Mapping[str, Value] | None:
     """What the least tried pair that wants a turn tries next; None where all LRs have been climbed to their end.
 
-    `lrs` are the optimizers' domains. A pair that nobody tried, or whose LR cannot be climbed, leaves its LR open.
+    `lrs` are the optimizers' domains. A pair that was hardly tried, or whose LR cannot be climbed, leaves its LR open.
     """
     times = Counter(trial.pair for trial in tried)
     for pair in sorted(pairs, key=lambda each: times[each]):
@@ -78,7 +80,7 @@ def next_turn(
         point: Mapping[str, Value] = {"optimizer": optimizer, "scheduler": scheduler}
         if (lr := next_lr(pair, tried, lrs[optimizer], objective)) is not None:
             return {**point, f"{optimizer}.lr": lr}
-        if not times[pair] or not _climbs(lrs[optimizer]):
+        if times[pair] < _FEW or not _climbs(lrs[optimizer]):
             return point
     return None
 
