@@ -55,7 +55,7 @@ def next_lr(pair: Pair, tried: Sequence[Tried], domain: Domain, objective: Objec
     if not _climbs(domain):
         return None
     own = [trial for trial in tried if trial.pair == pair]
-    alike = [trial for trial in tried if trial.pair[0] == pair[0] and _peak(trial.pair) == _peak(pair)]
+    alike = [trial for trial in tried if trial.pair[0] == pair[0] and _is_peak(trial.pair) == _is_peak(pair)]
     there, here = _best(alike, objective), _best(own, objective)
     candidates = [] if there is None else [(there.lr, _FACTORS[-1])]
     if here is not None:
@@ -98,5 +98,5 @@ def _best(trials: Sequence[Tried], objective: Objective) -> Tried | None:
     return best and best[0]
 
 
-def _peak(pair: Pair) -> bool:
-    return "max_lr" in scheduler_row(pair[1]).from_lr
+def _is_peak(pair: Pair) -> bool:
+    return scheduler_row(pair[1]).is_peak

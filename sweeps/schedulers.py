@@ -44,6 +44,11 @@ class SchedulerRow:
     care: str = ""
 
     @property
+    def is_peak(self) -> bool:
+        """True if the trial's LR is the peak that the schedule climbs to."""
+        return "max_lr" in self.from_lr
+
+    @property
     def searchable(self) -> Mapping[str, Param]:
         """All that a spec may give or search: torch's arguments, and the warm-up in front. Parts have no warm-up."""
         return {**self.params, **WARM_UP}

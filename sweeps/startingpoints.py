@@ -45,9 +45,10 @@ def starting_points(spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTe
     ahead = Counter[str]()
     arms = []
     for pair in pairs:
-        times = 1.0 if _is_peak(pair[1]) else _SPREAD[ahead[pair[0]] % len(_SPREAD)]
+        peak = scheduler_row(pair[1]).is_peak
+        times = 1.0 if peak else _SPREAD[ahead[pair[0]] % len(_SPREAD)]
         arms.append(_first_point(pair, space, trusted.get(pair[0]), times))
-        ahead[pair[0]] += not _is_peak(pair[1])
+        ahead[pair[0]] += not peak
     free = spec.trials - len(folk_points(spec, space))
     return given + arms[: max(0, free // 2 - len(given))]
 
@@ -84,15 +85,11 @@ def _smiths(test: RangeTest, scheduler: str, space: SearchSpace) -> tuple[float 
 
     None for any other schedule, and where a probe has trained this one: its pick is a peak already.
     """
-    if not _is_peak(scheduler) or (test.probe and test.scheduler == scheduler):
-        return None, {}
     row = scheduler_row(scheduler)
+    if not row.is_peak or (test.probe and test.scheduler == scheduler):
+        return None, {}
     given = space.schedulers[scheduler]
     return middle_of(test, "max"), {f"{scheduler}.{key}": value for key, value in row.smith.items() if key not in given}
-
-
-def _is_peak(scheduler: str) -> bool:
-    return "max_lr" in scheduler_row(scheduler).from_lr
 
 
 def _at(pair: Pair, space: SearchSpace, lr: float) -> Point:
