@@ -18,6 +18,8 @@ class Pulses(Database):
         """
         counted = (
             select(func.count()).where(TrialRow.sweep_id == SweepRow.id, TrialRow.outcome.is_not(None)),
+            # A trial that is retried and has ended again between two looks leaves the number as it was.
+            select(func.max(TrialRow.ended)).where(TrialRow.sweep_id == SweepRow.id),
             select(func.count()).where(RangeTestRow.sweep_id == SweepRow.id),
             select(func.max(ReportRow.id)).where(ReportRow.sweep_id == SweepRow.id),
         )
