@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workers.fused.streams import RandomStreams
 from workers.lane import PreparedTask
@@ -64,18 +63,6 @@ class Layout:
         return {**still, **dict(model.named_buffers())}
 
 
-class _Outputs(nn.Module):
-    """The task's loss and metrics as forward passes, so that parameters can be swapped whatever the user calls."""
-
-    def __init__(self, model: nn.Module, prepared: PreparedTask):
-        super().__init__()
-        self.model, self._prepared = model, prepared
-
-    def forward(self, of: str, batch: Batch) -> Any:
-        """The loss, or the validation metrics by their logged names."""
-        return self._prepared.loss(self.model, batch) if of == "loss" else self._prepared.metrics(self.model, batch)
-
-
 class Template:
     """One model of a task for all lanes; a step on `batch` [B, ...] tells what trains and what is drawn.
 
@@ -94,12 +81,43 @@ class Template:
         self.layout = Layout.of(model)
         self.buffers = tuple(name for name, _ in model.named_buffers())
         model.zero_grad(set_to_none=True)
-        self._outputs = _Outputs(model, prepared)
+        self._model, self._prepared = model, prepared
+        self._places = _places(model)
 
     def train(self, training: bool) -> None:
         """Sets the mode, as nn.Module.train() does."""
-        self._outputs.train(training)
+        if self._model.training is not training:
+            self._model.train(training)
 
     def output(self, of: str, named: Mapping[str, Tensor], batch: Batch) -> Any:
-        """The "loss" or the "metrics" of the model that has these parameters and buffers."""
-        return functional_call(self._outputs, {f"model.{name}": each for name, each in named.items()}, (of, batch))
+        """The "loss" or the "metrics" of the model that has these parameters and buffers.
+
+        As torch.func.functional_call() has it, but that the places of tensors are found once, not in every step.
+        """
+        own = [(held, key, held[key]) for held, key, _ in self._places]
+        try:
+            for held, key, name in self._places:
+                held[key] = named[name]
+            if of == "loss":
+                return self._prepared.loss(self._model, batch)
+            return self._prepared.metrics(self._model, batch)
+        finally:
+            for held, key, tensor in own:
+                held[key] = tensor
+
+
+def _places(model: nn.Module) -> list[tuple[dict[str, Tensor | None], str, str]]:
+    """Where a model holds its parameters and buffers: the dictionary, the key in it, and the tensor's first name.
+
+    >>> tied = nn.Linear(2, 2, bias=False)
+    >>> [(key, name) for _, key, name in _places(nn.Sequential(tied, tied))]
+    [('weight', '0.weight')]
+    """
+    names = {id(each): name for name, each in (*model.named_parameters(), *model.named_buffers())}
+    return [
+        (held, key, names[id(tensor)])
+        for module in model.modules()
+        for held in (module._parameters, module._buffers)
+        for key, tensor in held.items()
+        if tensor is not None
+    ]
