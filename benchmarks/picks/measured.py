@@ -63,7 +63,7 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
         for optimizer in OPTIMIZERS
         for schedule in SCHEDULERS
     }
-    lanes, alone = _costs(prepared, task.epochs)
+    lanes = _costs(prepared, task.epochs)
     ramp = STEPS / (prepared.train.per_epoch * task.epochs)
 
     def regret(optimizer: str, schedule: str, lr: float | None) -> float:
@@ -87,17 +87,17 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
             )
     for repeat in range(repeats):
         seeds = [100 + 10 * repeat + number for number in range(SEEDS)]
-        began = time.process_time()
+        ruler = _Ruler(prepared, task.epochs)
         tests = range_tests(prepared, seeds)
-        tested = (time.process_time() - began) / len(OPTIMIZERS) / alone
+        tested = ruler.cost()
         spend = means(lanes, epochs=task.epochs, picks=len(OPTIMIZERS), runs=_RUNS - tested)
         taken = {RANGE_TEST: {each: test.initial_lr for each, test in tests.items()}}
         if repeat < rules:
             taken |= rule_picks(prepared, seeds[0])
         for schedule in SCHEDULERS:
-            began = time.process_time()
+            ruler.start()
             verdicts = probes(prepared, tests, schedule, seeds, task.epochs, spend)
-            cost = tested + (time.process_time() - began) / len(OPTIMIZERS) / alone
+            cost = tested + ruler.cost()
             every = [{each: found.initial_lr for each, found in verdicts.items()}, *taken.values()]
             _trained(finals, schedule, task.epochs, every)
             for optimizer, verdict in verdicts.items():
@@ -141,19 +141,42 @@ def _untrained(prepared: PreparedTask) -> float:
     return sum(lane.evaluate()["val/loss"] for lane in lanes) / len(lanes)
 
 
-def _costs(prepared: PreparedTask, epochs: int) -> tuple[LaneProbe, float]:
-    """CPU seconds of a step of one lane, alone and stacked, all that belongs to it counted in, and of a training."""
-    steps = prepared.train.per_epoch * epochs
-    alone = fmean(
+class _Ruler:
+    """Measures what picks cost in ordinary trainings, which it times before and after: the machine's pace changes."""
+
+    def __init__(self, prepared: PreparedTask, epochs: int):
+        self._prepared, self._epochs = prepared, epochs
+        self._before = _ordinary(prepared, epochs)
+        self.start()
+
+    def start(self) -> None:
+        """Begins to measure."""
+        self._began = time.process_time()
+
+    def cost(self) -> float:
+        """What has been done since, for each optimizer's pick, in ordinary trainings."""
+        seconds = (time.process_time() - self._began) / len(OPTIMIZERS)
+        before, self._before = self._before, _ordinary(self._prepared, self._epochs)
+        return seconds / fmean((before, self._before))
+
+
+def _ordinary(prepared: PreparedTask, epochs: int) -> float:
+    """CPU seconds of a training of one lane, the mean over optimizers and schedules."""
+    return fmean(
         _seconds(prepared, [job(optimizer, schedule, 1e-3, 0, epochs)], fused=False)
         for optimizer in OPTIMIZERS
         for schedule in SCHEDULERS
     )
+
+
+def _costs(prepared: PreparedTask, epochs: int) -> LaneProbe:
+    """CPU seconds of a step of one lane, alone and stacked, all that belongs to it counted in."""
+    steps = prepared.train.per_epoch * epochs
     stacked = {}
     for count in _COUNTS:
         jobs = [job(optimizer, "constant", 1e-3, seed, epochs) for optimizer in OPTIMIZERS for seed in range(count)]
         stacked[len(jobs)] = _seconds(prepared, jobs, fused=True) / len(jobs) / steps
-    return LaneProbe(alone=alone / steps, stacked=stacked), alone
+    return LaneProbe(alone=_ordinary(prepared, epochs) / steps, stacked=stacked)
 
 
 def _seconds(prepared: PreparedTask, jobs: Sequence[Job], *, fused: bool) -> float:

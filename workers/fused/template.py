@@ -106,7 +106,7 @@ class Template:
                 held[key] = tensor
 
 
-def _places(model: nn.Module) -> list[tuple[dict[str, Tensor | None], str, str]]:
+def _places(model: nn.Module) -> list[tuple[dict[str, Any], str, str]]:
     """Where a model holds its parameters and buffers: the dictionary, the key in it, and the tensor's first name.
 
     >>> tied = nn.Linear(2, 2, bias=False)

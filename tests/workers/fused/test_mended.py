@@ -1,4 +1,4 @@
-"""What runs otherwise under vmap than for one model: cross-entropy, against torch's own under vmap."""
+"""What runs otherwise under vmap than for one model, against torch's own: cross-entropy and convolutions."""
 
 import subprocess
 import sys
@@ -67,3 +67,58 @@ with mended():
 sys.exit("sympy" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", step], timeout=120).returncode == 0
+
+
+CONVOLUTIONS: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
+    "one axis": (F.conv1d, (8, 4, 400), (16, 4, 9), {"stride": 2}),
+    "two axes": (F.conv2d, (16, 3, 20, 20), (8, 3, 5, 5), {"padding": 2}),
+    "strides, dilation, groups": (
+        F.conv2d,
+        (16, 8, 24, 24),
+        (16, 4, 3, 3),
+        {"stride": (1, 2), "dilation": 2, "groups": 2},
+    ),
+    "padding by name": (F.conv2d, (16, 4, 18, 18), (8, 4, 5, 5), {"padding": "same"}),
+    "three axes": (F.conv3d, (4, 2, 12, 12, 12), (4, 2, 3, 3, 3), {}),
+    "small": (F.conv2d, (2, 1, 6, 6), (3, 1, 3, 3), {}),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize(("convolve", "shape", "weights", "options"), CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_a_vmapped_convolution_is_that_of_each_lane(
+    convolve: Any, shape: tuple[int, ...], weights: tuple[int, ...], options: dict[str, Any], bias: bool
+) -> None:
+    values = torch.randn(LANES, *shape, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(LANES, *weights, dtype=torch.float64, requires_grad=True)
+    offset = torch.randn(LANES, weights[0], dtype=torch.float64, requires_grad=True)
+    tensors = (values, weight, offset)[: 3 if bias else 2]
+    with mended():
+        found = vmap(lambda *own: convolve(*own, **options))(*tensors)
+    alone = torch.stack([convolve(*own, **options) for own in zip(*tensors, strict=True)])
+    torch.testing.assert_close(found, alone, rtol=1e-12, atol=1e-12)
+    push = torch.randn_like(found)
+    for own, torchs in zip(
+        torch.autograd.grad(found, tensors, push), torch.autograd.grad(alone, tensors, push), strict=True
+    ):
+        torch.testing.assert_close(own, torchs, rtol=1e-10, atol=1e-10)
+
+
+def test_large_convolutions_go_lane_by_lane_and_small_ones_together() -> None:
+    counts = {}
+    for name in ("two axes", "small"):
+        convolve, shape, weights, _ = CONVOLUTIONS[name]
+        with torch.profiler.profile() as profile, mended():
+            vmap(lambda *own, convolve=convolve: convolve(*own))(
+                torch.randn(LANES, *shape), torch.randn(LANES, *weights)
+            )
+        counts[name] = sum(each.count for each in profile.key_averages() if each.key == "aten::_convolution")
+    assert counts == {"two axes": LANES, "small": 1}
+
+
+def test_lanes_may_share_what_they_convolve() -> None:
+    image, weight = torch.randn(16, 3, 20, 20), torch.randn(LANES, 8, 3, 5, 5)
+    with mended():
+        found = vmap(F.conv2d, in_dims=(None, 0))(image, weight)
+    for own, kernel in zip(found, weight, strict=True):
+        assert torch.equal(own, F.conv2d(image, kernel))
