@@ -7,7 +7,6 @@ sweep writes what is missing, and one sweep has one writer at a time.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -36,6 +35,8 @@ class TrackingProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            # Ctrl-C in a terminal reaches a whole group; the parent says when to stop.
+            process_group=0,
         )
 
     def __enter__(self) -> Self:
@@ -89,8 +90,6 @@ class TrackingProcess:
 
 def main() -> None:
     """The child's side."""
-    # Ctrl-C in a terminal reaches the whole group; the parent says when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
     from service.store import Store
     from service.tracking.client import load_mlflow

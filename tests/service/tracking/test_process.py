@@ -65,13 +65,19 @@ def test_a_sweep_that_never_begins_leaves_no_word_and_no_child(home: Home) -> No
 
 
 def test_ctrl_c_is_for_the_parent_to_hear(sweep: Sweep, home: Home) -> None:
-    with TrackingProcess(home) as tracking:
-        tracking.begin(sweep.id)
-        # Once it listens to nobody else: its own signal handler is set first thing.
-        time.sleep(1)
-        os.kill(tracking.pid, signal.SIGINT)
-        sweep.finish()
-        assert tracking.close(patience=60) is None
+    sweep.finish()
+    script = (
+        "import os, signal; from pathlib import Path; from service.home import Home; "
+        "from service.tracking.process import TrackingProcess; "
+        "heard = []; signal.signal(signal.SIGINT, lambda *args: heard.append(args)); "
+        f"tracking = TrackingProcess(Home(folder=Path({str(home.folder)!r}), "
+        f"store_url={home.store_url!r}, tracking_uri={home.tracking_uri!r})); "
+        f"os.killpg(0, signal.SIGINT); tracking.begin({sweep.id!r}); print(len(heard), tracking.close(patience=60))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, start_new_session=True
+    )
+    assert done.stdout.split() == ["1", "None"]
 
 
 def test_a_child_whose_parent_is_gone_ends(sweep: Sweep, home: Home) -> None:
