@@ -1,12 +1,11 @@
 """Keeps a sweep ours while it runs, however long an epoch lasts."""
 
 import os
-import socket
 import threading
 from types import TracebackType
 from typing import Self
 
-from service.store import LeaseLost, Store
+from service.store import LeaseLost, Store, owner_of
 from sweeps.errors import EnvironmentFailure
 
 TTL = 15.0
@@ -17,7 +16,7 @@ _EVERY = 1.0
 
 def this_process() -> str:
     """Who holds the leases that this process takes."""
-    return f"{os.getpid()}@{socket.gethostname()}"
+    return owner_of(os.getpid())
 
 
 class Lease:

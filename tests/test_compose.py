@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.composefile import COMPOSE, FILE, ROOT, TEXT, interpolated, services
+from tests.rehearsal.composefile import COMPOSE, FILE, ROOT, TEXT, interpolated, is_own, services
 
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 DOCKERFILE = (ROOT / "docker/Dockerfile").read_text()
-OWN = [name for name, service in SERVICES.items() if "build" in service]
+OWN = [name for name, service in SERVICES.items() if is_own(service["image"])]
+BUILDERS = {service["image"]: name for name, service in SERVICES.items() if "build" in service}
 ONCE = {"migrate"}
 
 
@@ -49,7 +50,7 @@ def test_services_restart_within_limits_and_gain_no_rights(name: str) -> None:
     assert service["restart"] == ("on-failure:3" if name in ONCE else "unless-stopped")
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
     assert service["init"] is True
-    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["security_opt"] == ["no-new-privileges=true"]
     assert service["logging"] == {"driver": "local"}
 
 
@@ -67,11 +68,25 @@ def test_images_are_pinned(name: str) -> None:
 def test_our_containers_run_without_capabilities_as_a_user_from_our_dockerfile(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
-    assert (ROOT / service["build"]["dockerfile"]).is_file()
-    stage = re.search(rf"^FROM base AS {service['build']['target']}$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.M | re.S)
+    build = SERVICES[BUILDERS[service["image"]]]["build"]
+    assert (ROOT / build["dockerfile"]).is_file()
+    stage = re.search(rf"^FROM base AS {build['target']}$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.M | re.S)
     assert stage
     users = re.findall(r"^USER (\w+)$", stage[1], re.M)
     assert users == ["lrsweep"]
+
+
+def waited_for(name: str) -> set[str]:
+    """The services that must be there before it, and itself."""
+    return {name}.union(*(waited_for(other) for other in SERVICES[name].get("depends_on", {})))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_our_images_are_never_pulled_and_built_once_before_any_service_needs_them(name: str) -> None:
+    service = SERVICES[name]
+    assert service["pull_policy"] == "never"
+    assert [each["image"] for each in SERVICES.values() if "build" in each].count(service["image"]) == 1
+    assert BUILDERS[service["image"]] in waited_for(name)
 
 
 def test_both_images_are_built_for_one_version() -> None:
@@ -122,6 +137,18 @@ def test_ray_wants_a_token_everywhere(name: str) -> None:
     assert environment["RAY_AUTH_MODE"] == "token"
     assert environment["RAY_AUTH_TOKEN_PATH"] == "/run/secrets/ray_token"
     assert "ray_token" in SERVICES[name]["secrets"]
+
+
+BYTES = {"mb": 2**20, "gb": 2**30}
+
+
+@pytest.mark.parametrize("name", ["ray-head", "ray-worker", "ray-worker-gpu", "coordinator"])
+def test_rays_object_store_fits_into_shared_memory(name: str) -> None:
+    service = SERVICES[name]
+    starts = (ROOT / "docker/joined").read_text() if service["command"][0] == "joined" else " ".join(service["command"])
+    (store,) = re.findall(r"--object-store-memory=(\d+)\b", starts)
+    size, unit = re.fullmatch(r"(\d+)(\w+)", service["shm_size"]).groups()  # type: ignore[union-attr]
+    assert 75 * 2**20 <= int(store) <= 0.8 * int(size) * BYTES[unit]
 
 
 def test_whoever_trains_shares_the_checkpoints() -> None:

@@ -23,7 +23,7 @@ from service.report import report_html
 from service.store import Store
 from service.tracking.attach import attach
 from service.tracking.links import run_url, view_url
-from sweeps.records import Reported
+from sweeps.records import Outcome, Reported
 from sweeps.rules import apply_rules
 from sweeps.spec import SweepSpec
 from sweeps.specfile import parse_spec
@@ -62,7 +62,7 @@ class Filmed(LiveWatcher):
 
     def reported(self, epochs: Sequence[Reported]) -> None:
         super().reported(epochs)
-        if not self.picture and 2 * self.outcomes.total() > self._spec.total_trials and len(self.running) > 4:
+        if not self.picture and self.outcomes[Outcome.PRUNED] and len(self.running) > 4:
             screen = Console(record=True, file=io.StringIO(), width=110, height=34, force_terminal=True)
             screen.print(self)
             svg = screen.export_svg(title="lrsweep run digits.yaml")
@@ -100,6 +100,7 @@ def swept(home: Home, store: Store) -> SweepRecord:
         home, store, spec, place=Place(runner="inline"), sweep_id=lambda: made, watcher=watcher, say=print
     )
     assert launched.mlflow_trouble is None, launched.mlflow_trouble
+    assert watcher.picture, "no trial was pruned while others trained"
     (HERE / "live.svg").write_text(watcher.picture, encoding="utf-8")
     return store.sweep(made)
 
@@ -115,15 +116,15 @@ def photograph_mlflow(browser: Browser, server: MlflowServer, sweep: SweepRecord
     place = sweep.mlflow
     assert place is not None
     browser.remember(f"{server.uri}/health", *_ASSISTANT)
-    browser.look(1500, 1610)
+    browser.look(1400, 2085)
     browser.open(view_url(place, sweep.id, port=server.port))
-    browser.until("document.querySelectorAll('.js-plotly-plot').length >= 6")
+    browser.until("document.querySelectorAll('.js-plotly-plot').length >= 5")
     photograph(browser, "mlflow-charts.png")
-    browser.look(1400, 900)
+    browser.look(1500, 900)
     browser.open(view_url(place, sweep.id, port=server.port).replace("&compareRunsMode=CHART", ""))
     browser.until("document.querySelectorAll('[role=grid] a[href*=\"/runs/\"]').length > 9")
     photograph(browser, "mlflow-table.png")
-    browser.look(1400, 1370)
+    browser.look(1600, 1318)
     browser.open(run_url(place, port=server.port))
     browser.find("button", containing="Show more").click()
     browser.until("[...document.images].filter(each => each.src.includes('plots') && each.naturalWidth).length > 2")
@@ -142,7 +143,7 @@ def photograph_report(browser: Browser, address: str) -> None:
 def photograph(browser: Browser, name: str) -> None:
     """What is in the window, once it has come to rest."""
     browser.until(_NO_TOOLBARS)
-    time.sleep(3)
+    time.sleep(6)
     save(name, browser.picture())
 
 

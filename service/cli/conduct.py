@@ -7,7 +7,7 @@ from service.archive import Archive
 from service.cli.output import notes, output_kept_clear, print_json, results
 from service.cli.progress import progress
 from service.cli.rangetables import print_range_tests
-from service.cli.tables import picks_table
+from service.cli.tables import PicksTable
 from service.home import Home
 from service.launch import Launched, Place, launch
 from service.records import TrialRecord
@@ -68,7 +68,7 @@ def print_results(archive: Archive, sweep_id: str, spec: SweepSpec, *, json: boo
     if json:
         print_json(sweep_document(archive, sweep_id))
     elif picks := archive.picks(sweep_id):
-        results().print(picks_table(picks, spec.objective))
+        results().print(PicksTable(picks, spec.objective))
     elif not spec.trials:
         print_range_tests(archive.range_tests(sweep_id), spec.range_test.group if spec.range_test else None)
 

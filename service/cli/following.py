@@ -35,8 +35,10 @@ class Shown:
         self.status = Status.QUEUED
 
     def begin(self) -> None:
-        """Shows the trials that are over, and takes from there how fast the sweep goes."""
+        """Shows the range tests and trials that are over, and takes from there how fast the sweep goes."""
         record = self._archive.sweep(self._sweep_id)
+        for test in self._archive.range_tests(self._sweep_id):
+            self.range_test(test)
         for trial in self._archive.trials(self._sweep_id):
             if trial.outcome is not None:
                 self.end(trial)

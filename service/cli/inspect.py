@@ -39,7 +39,7 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
     """Show one sweep: its range tests, trials, picks, and where MLflow has it."""
     from rich.table import Table
 
-    from service.cli.tables import picks_table, trials_table
+    from service.cli.tables import PicksTable, TrialsTable
     from service.history import history
     from service.tracking.links import run_url, view_url
     from service.views import sweep_document
@@ -75,9 +75,9 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
         console.print(table)
     if record.total_trials:
         curves = {each.proposal.number: each.objectives for each in history(opened, sweep_id)}
-        console.print(trials_table(opened.trials(sweep_id), objective, curves))
+        console.print(TrialsTable(opened.trials(sweep_id), objective, curves))
     if picks := opened.picks(sweep_id):
-        console.print(picks_table(picks, objective))
+        console.print(PicksTable(picks, objective))
     if record.mlflow:
         console.print(f"MLflow: {view_url(record.mlflow, sweep_id)}", soft_wrap=True)
         console.print(f"answer and pictures: {run_url(record.mlflow)}", soft_wrap=True)

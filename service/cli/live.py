@@ -36,7 +36,7 @@ class LiveWatcher(Watcher):
         # A terminal that is lower than the display would scroll it away with every refresh.
         room = max(0, console.height - 8)
         self._bar.update(self._task, completed=self.outcomes.total(), description=self.phase)
-        parts: list[RenderableType] = [self._bar, Text(self._pace())]
+        parts: list[RenderableType] = [self._bar, *(Text(line) for line in (self._counts(), self._pace()) if line)]
         if room and self.running:
             parts.append(self._trials(min(_SHOWN, room)))
         spans = self._spans(
@@ -47,15 +47,19 @@ class LiveWatcher(Watcher):
         parts += [Text(line) for line in (self._rungs(), self._best()) if line]
         yield Group(*parts)
 
+    def _counts(self) -> str:
+        """How many trials ended how."""
+        return ", ".join(f"{count} {outcome.value.lower()}" for outcome, count in sorted(self.outcomes.items()))
+
     def _pace(self) -> str:
-        """Counts, lanes, speed and what is left, in a line."""
-        counts = [f"{count} {outcome.value.lower()}" for outcome, count in sorted(self.outcomes.items())]
-        lanes = f"{len(self.running)} lanes" if len(self.running) != 1 else "1 lane"
+        """How many lanes train now, how fast all of them together, and how long the rest takes."""
         speed, left = self.tally.steps_per_second, self.tally.seconds_left
-        pace = [lanes] if self.running else []
-        pace += [f"{speed:,.0f} steps/s over all lanes"] if speed and self.running else []
+        pace = []
+        if self.running:
+            pace.append(f"{len(self.running)} {'lane' if len(self.running) == 1 else 'lanes'}")
+            pace += [f"{_rate(speed)} lane-steps/s"] if speed else []
         pace += [f"about {_clock(left)} left"] if left else []
-        return "  ·  ".join(filter(None, (", ".join(counts), ", ".join(pace))))
+        return ", ".join(pace)
 
     def _trials(self, most: int) -> Table:
         table = Table("trial", "optimizer", "scheduler", "initial LR", "epoch", box=None, pad_edge=False)
@@ -102,6 +106,15 @@ class LiveWatcher(Watcher):
             f"best so far: {self._spec.objective.metric} {number(value)} with {proposal.optimizer}, "
             f"{proposal.scheduler}, initial LR {proposal.initial_lr:.2e}"
         )
+
+
+def _rate(per_second: float) -> str:
+    """A rate in two digits at least, as a slow model's is below 1.
+
+    >>> _rate(1214.3), _rate(12.34), _rate(0.0512)
+    ('1,214', '12', '0.051')
+    """
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
 
 
 def _clock(seconds: float) -> str:

@@ -33,7 +33,7 @@ def pick(
 
     With `--rule`, what that rule reads off the curves of the range tests: any rule, at any time, without training.
     """
-    from service.cli.tables import picks_table
+    from service.cli.tables import PicksTable
     from service.passports import Passports
     from service.views import pick_document
     from sweeps.errors import UserError
@@ -70,7 +70,7 @@ def pick(
     if format == "torch":
         print(torch_lines(found[0], spec.objective, [each.group for each in spec.groups]))
     else:
-        results().print(picks_table(found, spec.objective))
+        results().print(PicksTable(found, spec.objective))
 
 
 def _of_range_tests(archive: "Archive", sweep_id: str, optimizer: str | None, json: bool) -> None:

@@ -1,9 +1,12 @@
 """Tables that several commands print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
+from rich.text import Text
 
+from service.cli.fitting import fitted
 from service.cli.output import number
 from service.cli.sparklines import sparkline
 from service.pickwords import folk_words, stability_words
@@ -13,60 +16,86 @@ from sweeps.objective import Objective
 from sweeps.records import Pick, Proposal, bare_names
 
 
-def picks_table(picks: Sequence[Pick], objective: Objective) -> Table:
-    """The best initial LR per optimizer and scheduler, best first, with its evidence."""
-    table = Table(title=f"Best initial LR per optimizer and scheduler, by {objective.value} {objective.metric}")
-    for name in ("optimizer", "scheduler"):
-        table.add_column(name, no_wrap=True)
-    for name in ("initial LR", objective.metric, "as good from", "to", "tried"):
-        table.add_column(name, justify="right", no_wrap=True)
-    beside = {
-        name: words
-        for name, words in (("at multiples", stability_words), ("folk grid", folk_words))
-        if any(map(words, picks))
+class PicksTable:
+    """The best initial LR per optimizer and scheduler, best first, with its evidence; notes stand below."""
+
+    def __init__(self, picks: Sequence[Pick], objective: Objective):
+        self._picks, self._objective = picks, objective
+        self._columns = {name: cells for name, cells in _columns(objective).items() if any(map(cells, picks))}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        spare = [name for name in ("folk grid", "at multiples", "with", "tried", "as good") if name in self._columns]
+        table, left_out = fitted(console, options, self._table, spare)
+        yield table
+        for pick in self._picks:
+            beside = [f"{name} {text}" for name in reversed(left_out) if (text := self._columns[name](pick))]
+            if words := "; ".join([*beside, *pick.notes]):
+                yield Text(f"{pick.optimizer}, {pick.scheduler}: {words}")
+
+    def _table(self, left_out: Sequence[str]) -> Table:
+        table = Table(
+            title=f"Best initial LR per optimizer and scheduler, by {self._objective.value} {self._objective.metric}"
+        )
+        shown = {name: cells for name, cells in self._columns.items() if name not in left_out}
+        for name in shown:
+            right = name in ("initial LR", self._objective.metric, "tried")
+            table.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+        for pick in self._picks:
+            table.add_row(*(Text(cells(pick)) for cells in shown.values()))
+        return table
+
+
+def _columns(objective: Objective) -> Mapping[str, Callable[[Pick], str]]:
+    return {
+        "optimizer": lambda pick: pick.optimizer,
+        "scheduler": lambda pick: pick.scheduler,
+        "initial LR": lambda pick: f"{pick.initial_lr:.3e}",
+        objective.metric: lambda pick: number(pick.value),
+        "as good": lambda pick: f"{pick.low:.1e} to {pick.high:.1e}" if pick.low < pick.high else "",
+        "tried": lambda pick: str(pick.tried),
+        "with": _params_text,
+        "at multiples": stability_words,
+        "folk grid": folk_words,
     }
-    for name in (*beside, "with", "note"):
-        table.add_column(name)
-    for pick in picks:
-        table.add_row(
-            pick.optimizer,
-            pick.scheduler,
-            f"{pick.initial_lr:.3e}",
-            number(pick.value),
-            f"{pick.low:.1e}",
-            f"{pick.high:.1e}",
-            str(pick.tried),
-            *(words(pick) for words in beside.values()),
-            _params_text(pick),
-            "; ".join(pick.notes),
-        )
-    return table
 
 
-def trials_table(
-    trials: Sequence[TrialRecord], objective: Objective, curves: Mapping[int, Sequence[float]] | None = None
-) -> Table:
+class TrialsTable:
     """Every trial of a sweep, by number. `curves` holds the objective after each epoch, by the trial's number."""
-    table = Table(title="Trials")
-    for name in ("#", "optimizer", "scheduler", "initial LR", "seed", "outcome", objective.metric, "epochs"):
-        table.add_column(name, justify="right" if name in ("#", "initial LR", "seed", "epochs") else "left")
-    for name in ("curve", "with") if curves is not None else ("with",):
-        table.add_column(name, no_wrap=name == "curve")
-    for trial in trials:
+
+    def __init__(self, trials: Sequence[TrialRecord], objective: Objective, curves: Mapping[int, Sequence[float]]):
+        self._trials, self._objective, self._curves = trials, objective, curves
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, left_out = fitted(console, options, self._table, ("with", "seed", "epochs", "outcome", "curve"))
+        yield table
+        if left_out:
+            yield Text(f"A wider terminal also shows: {', '.join(left_out)}.")
+
+    def _table(self, left_out: Sequence[str]) -> Table:
+        table = Table(title="Trials")
+        rows = [self._cells(trial) for trial in self._trials]
+        shown = [name for name in (rows[0] if rows else ()) if name not in left_out]
+        for name in shown:
+            right = name in ("#", "initial LR", "seed", "epochs")
+            table.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(row[name]) for name in shown))
+        return table
+
+    def _cells(self, trial: TrialRecord) -> Mapping[str, str]:
         proposal = trial.proposal
-        table.add_row(
-            str(proposal.number),
-            proposal.optimizer,
-            proposal.scheduler,
-            f"{proposal.initial_lr:.3e}",
-            str(proposal.seed),
-            trial.outcome.value if trial.outcome else "running",
-            number(trial.value),
-            str(trial.epochs),
-            *([sparkline(curves.get(proposal.number, ()))] if curves is not None else []),
-            _params_text(proposal),
-        )
-    return table
+        return {
+            "#": str(proposal.number),
+            "optimizer": proposal.optimizer,
+            "scheduler": proposal.scheduler,
+            "initial LR": f"{proposal.initial_lr:.3e}",
+            "seed": str(proposal.seed),
+            "outcome": trial.outcome.value if trial.outcome else "running",
+            self._objective.metric: number(trial.value),
+            "epochs": str(trial.epochs),
+            "curve": sparkline(self._curves.get(proposal.number, ())),
+            "with": _params_text(proposal),
+        }
 
 
 def _params_text(of: Pick | Proposal) -> str:

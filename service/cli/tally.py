@@ -91,7 +91,7 @@ class Tally:
 
     @property
     def steps_per_second(self) -> float | None:
-        """Optimizer steps of all lanes in a second, of late; None if too little was seen."""
+        """Lane-steps in a second, of late: optimizer steps, summed over all lanes. None if too little was seen."""
         if len(self._steps) < 2:
             return None
         seconds = self._clock() - self._steps[0][0]

@@ -11,12 +11,12 @@ Line = tuple[str, Sequence[float], Sequence[float]]
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white")
 _MOST_POINTS = 4000
-_MARGIN = 20
-"""Columns that the numbers beside the frame take."""
+_MARGIN = 19
+"""Columns that the numbers beside the frame take, and the arrow of the x axis, without its label."""
 
 
 def line_plot(lines: Sequence[Line], *, x_label: str, y_label: str, width: int, log_x: bool = False) -> str:
-    """The lines as text of about `width` columns; values that are not finite are left out.
+    """The lines as text within `width` columns, 45 at least; values that are not finite are left out.
 
     With `log_x`, x is above 0 and lies on a logarithmic axis; else the axis begins at 0.
 
@@ -36,7 +36,7 @@ def line_plot(lines: Sequence[Line], *, x_label: str, y_label: str, width: int, 
     drawn = []
     for frame in frames:
         figure = Figure()
-        figure.width, figure.height = max(20, (width - _MARGIN) // 10 * 10), rows
+        figure.width, figure.height = max(20, (width - _MARGIN - len(x_label)) // 10 * 10), rows
         figure.x_label, figure.y_label = x_label, y_label
         figure.origin, figure.with_colors = False, coloured
         figure.set_x_limits(min_=left, max_=right)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from service.coordinator.order import TRY_LATER, Order
+from service.store import owner_of
 
 
 class Child(Protocol):
@@ -46,7 +46,7 @@ class ChildProcess:
 
     @property
     def owner(self) -> str:
-        return f"{self._process.pid}@{socket.gethostname()}"
+        return owner_of(self._process.pid)
 
     def order(self, order: Order) -> None:
         assert self._process.stdin is not None

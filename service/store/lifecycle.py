@@ -1,7 +1,5 @@
 """Who works on a sweep and where it stands: leases, cancellation, endings, retries."""
 
-import os
-import socket
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -10,6 +8,7 @@ from sqlalchemy.orm import Session
 from service.records import Status, SweepRecord
 from service.store.codec import storable
 from service.store.database import Database, clock
+from service.store.owners import died_here
 from service.store.sweeps import locked_sweep, sweep_record
 from service.store.tables import CurveRow, ReportRow, SweepRow, TrialRow
 from sweeps.errors import EnvironmentFailure, UserError
@@ -153,21 +152,7 @@ def lease_is_live(sweep: SweepRow, now: datetime) -> bool:
     """True if somebody works on the sweep, as far as anybody can know."""
     if sweep.owner is None or sweep.lease_until is None or sweep.lease_until <= now:
         return False
-    return not _died_here(sweep.owner)
-
-
-def _died_here(owner: str) -> bool:
-    """True if `pid@host` is of this machine and gone: then nobody need wait for the lease to run out."""
-    pid, _, host = owner.partition("@")
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+    return not died_here(sweep.owner)
 
 
 def end(session: Session, sweep: SweepRow, status: Status) -> None:

@@ -12,35 +12,55 @@ from sweeps.spec import SweepSpec
 
 Json = dict[str, Any]
 
-_SECTIONS = ("Range tests, over log10 of the LR", "Initial LR against the objective", "Curves")
+_SECTIONS = {
+    "Range tests, over log10 of the LR": (2, 360),
+    "Initial LR against the objective": (1, 420),
+    "Curves": (2, 360),
+}
+"""The headings that charts stand under: how many stand in a row, and how high they are in pixels. In less room
+than this, MLflow cuts the names in legends and on the axes of parallel coordinates.
+"""
 
-_LR, _OBJECTIVE = "log10_initial_lr", "objective"
+_LR, _OBJECTIVE, _LOG_OBJECTIVE = "log10_initial_lr", "objective", "log10_objective"
 
-_TAKEN_AS_X = ("initial_lr", _LR, _OBJECTIVE, "range_test/log10_lr", "range_test/loss", "probe/log10_lr")
+_TAKEN_AS_X = (
+    "initial_lr",
+    _LR,
+    _OBJECTIVE,
+    _LOG_OBJECTIVE,
+    "range_test/log10_lr",
+    "range_test/loss",
+    "probe/log10_lr",
+)
 """Metrics of one point a run, or that others are drawn over: left alone, MLflow adds a chart of bars for each."""
 
 
 def sections() -> list[Json]:
     """The headings that charts stand under, in order, all of them unfolded."""
-    return [{"uuid": name, "name": name, "display": True, "isReordered": False} for name in _SECTIONS]
+    return [
+        {"uuid": name, "name": name, "display": True, "isReordered": False, "columns": columns, "cardHeight": height}
+        for name, (columns, height) in _SECTIONS.items()
+    ]
 
 
 def charts(spec: SweepSpec, *, logarithmic: bool) -> list[Json]:
-    """The charts of all sections: curves of losses on a logarithmic scale, or not.
+    """The charts of all sections: the objective and curves of losses on a logarithmic scale, or not.
 
     Those without data are hidden by the view, such as a probe's where there was none.
     """
     range_tests, against, curves = _SECTIONS
     objective, scale = spec.objective.metric, "log" if logarithmic else "linear"
+    came_to = _LOG_OBJECTIVE if logarithmic else _OBJECTIVE
     shown = [
         _over_lr(range_tests, "range_test/loss_smoothed", "range_test/log10_lr"),
         _over_lr(range_tests, f"probe/{objective.replace('/', '_')}", "probe/log10_lr"),
-        _chart("SCATTER", against, xaxis=_metric(_LR), yaxis=_metric(_OBJECTIVE), runsCountToCompare=100),
+        _chart("SCATTER", against, xaxis=_metric(_LR), yaxis=_metric(came_to), runsCountToCompare=100),
         _chart(
             "PARALLEL",
             against,
-            selectedParams=["optimizer", "scheduler"],
-            selectedMetrics=[_LR, _OBJECTIVE],
+            # Lines run over the labels of every axis but the first, so that names stand there alone.
+            selectedParams=["pair"],
+            selectedMetrics=[_LR, came_to],
             showAllRuns=True,
         ),
         *(_over_steps(curves, [name], scale) for name in dict.fromkeys((objective, "val/loss"))),

@@ -79,6 +79,14 @@ def diverged_at(report: ReportRecord) -> str | None:
     return f"{', '.join(bad)} after epoch {report.epoch}" if bad else None
 
 
+def objective_points(value: float, *, logarithmic: bool, at: datetime) -> list[Point]:
+    """What a trial came to and, for charts that have no logarithmic axis of it either, its log10 where it has one."""
+    values = {"objective": value}
+    if logarithmic and value > 0:
+        values["log10_objective"] = math.log10(value)
+    return [Point(name=name, value=each, step=0, at=at) for name, each in values.items()]
+
+
 def lr_points(initial_lr: float, *, at: datetime) -> list[Point]:
     """The initial LR as metrics: MLflow sorts only those as numbers, and has logarithmic x axes for steps alone."""
     values = {"initial_lr": initial_lr, "log10_initial_lr": math.log10(initial_lr)}

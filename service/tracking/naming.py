@@ -35,10 +35,14 @@ def run_name(proposal: Proposal, *, seeds: int) -> str:
     """The name of a trial's run; the seed only where there are several.
 
     >>> run_name(Proposal(number=3, optimizer="SGD", scheduler="none", initial_lr=0.0064, seed=1), seeds=2)
-    'SGD none 6.4e-03 s1'
+    'SGD none 0.0064 s1'
     """
-    name = f"{short_name(proposal.optimizer)} {short_name(proposal.scheduler)} {proposal.initial_lr:.1e}"
+    name = f"{_pair(proposal)} {proposal.initial_lr:.2g}"
     return f"{name} s{proposal.seed}" if seeds > 1 else name
+
+
+def _pair(proposal: Proposal) -> str:
+    return f"{short_name(proposal.optimizer)} {short_name(proposal.scheduler)}"
 
 
 def trial_params(proposal: Proposal, budget: str) -> dict[str, str]:
@@ -51,6 +55,7 @@ def trial_params(proposal: Proposal, budget: str) -> dict[str, str]:
     return {
         "optimizer": proposal.optimizer,
         "scheduler": proposal.scheduler,
+        "pair": _pair(proposal),
         "initial_lr": repr(proposal.initial_lr),
         "seed": str(proposal.seed),
         "budget": budget,

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from service.records import Curve, ReportRecord, SweepRecord, TrialRecord
 from service.tracking.context import Context, began, status_of_unfinished
-from service.tracking.metrics import diverged_at, epoch_points, lr_points, step_points, stride
+from service.tracking.metrics import diverged_at, epoch_points, lr_points, objective_points, step_points, stride
 from service.tracking.naming import run_name, trial_params
 from service.tracking.note import trial_note
 from service.tracking.runs import SHOWN_TAG, trial_key
-from service.tracking.writer import Point
 from sweeps.records import Outcome
 
 _STATUS = {
@@ -89,7 +88,8 @@ class TrialRun:
     def _conclude(self, trial: TrialRecord, sweep: SweepRecord, outcome: Outcome) -> None:
         writer, ended = self._context.writer, trial.ended or began(sweep)
         if trial.value is not None:
-            writer.metrics(self.id, [Point(name="objective", value=trial.value, step=0, at=ended)])
+            losses = self._context.spec.objective.direction == "minimize"
+            writer.metrics(self.id, objective_points(trial.value, logarithmic=losses, at=ended))
         tags = {
             "outcome": outcome.value,
             "outcome.meaning": outcome.sentence,

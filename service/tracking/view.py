@@ -21,10 +21,10 @@ _TAG = "mlflow.sharedViewState."
 
 _COLUMNS = {
     "params.`optimizer`": 80,
-    "params.`scheduler`": 90,
-    "metrics.`initial_lr`": 80,
-    "metrics.`objective`": 90,
-    "tags.`outcome`": 100,
+    "params.`scheduler`": 140,
+    "metrics.`initial_lr`": 155,
+    "metrics.`objective`": 155,
+    "tags.`outcome`": 95,
     "tags.`epochs`": 65,
 }
 """Columns from the left, with their widths in pixels: all of them fit beside the UI's side bars."""

@@ -42,6 +42,15 @@ def interpolated(text: str) -> str:
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 
 
+def is_own(image: str) -> bool:
+    """Whether docker/Dockerfile makes the image.
+
+    >>> is_own("lrsweep-api:0.1.0"), is_own("ghcr.io/mlflow/mlflow:v3.17.2-full")
+    (True, False)
+    """
+    return image.startswith(COMPOSE["name"])
+
+
 def services() -> Iterator[Service]:
     """The services that start without a profile, those that others wait for first."""
     active = {name: each for name, each in COMPOSE["services"].items() if "profiles" not in each}
@@ -58,7 +67,7 @@ def _service(name: str, described: Mapping[str, Any]) -> Service:
         command=tuple(interpolated(word) for word in described.get("command", ())),
         environment={key: interpolated(value) for key, value in described.get("environment", {}).items()},
         check=tuple(interpolated(word) for word in check),
-        own_image="build" in described,
+        own_image=is_own(described["image"]),
         waits_for={other: each["condition"] for other, each in described.get("depends_on", {}).items()},
     )
 

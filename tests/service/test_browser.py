@@ -145,9 +145,10 @@ def test_the_link_leads_to_charts_of_all_that_was_tried(page: Browser, shown: Sh
         """[...document.querySelectorAll('.js-plotly-plot')]
             .filter(plot => plot.querySelectorAll('path.point').length)
             .filter(plot => plot.layout.xaxis.title.text === 'log10_initial_lr')
+            .filter(plot => plot.layout.yaxis.title.text === 'log10_objective')
             .map(plot => plot.data.flatMap(trace => [...trace.x].map((x, place) => [x, trace.y[place]])))[0]"""
     )
-    wanted = [(math.log10(trial["initial_lr"]), trial["value"]) for trial in trials]
+    wanted = [(math.log10(trial["initial_lr"]), math.log10(trial["value"])) for trial in trials]
     assert sorted(map(tuple, points)) == [pytest.approx(point) for point in sorted(wanted)]
     inked = """[...document.querySelectorAll('canvas')].filter(canvas => canvas.width && canvas.height && canvas
         .getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(byte => byte)).length"""

@@ -95,6 +95,7 @@ def test_watch_follows_a_running_sweep_to_its_end(
     trials = [line[:14] for line in lines if line.startswith("trial ")]
     assert trials == ["trial 0 (1/3) ", "trial 1 (2/3) ", "trial 2 (3/3) "]
     assert sum(line.startswith("range test SGD:") for line in lines) == 1
+    assert lines[1].startswith("range test SGD:"), "before the trials, whose LRs it bounds"
     assert lines[-1] == f"sweep {sweep_id} is DONE: 3 of 3 trials ended"
     assert "Best initial LR per optimizer and scheduler" in said_here.out
 

@@ -78,9 +78,9 @@ def test_all_that_is_known_is_on_the_screen(busy: LiveWatcher) -> None:
     screen = "\n".join(drawn(busy))
     assert "8/20" in screen
     assert "4 complete, 4 pruned" in screen
-    assert "2 lanes" in screen
-    # Ten seconds for eight of twenty.
-    assert "about 0:15 left" in screen
+    # 54 epochs of ten steps were seen, 53 of them in the nine seconds since the first; ten seconds went for eight of
+    # twenty trials.
+    assert "2 lanes, 59 lane-steps/s, about 0:15 left" in screen
     assert "rungs  epoch 1: 6 of 10 went on, epoch 3: 6 of 6 went on, epoch 9: 4 of 4 went on" in screen
     assert "best so far: val/loss 0.125 with SGD, none, initial LR 3.42e-01" in screen
     assert "1.0e-02 to 3.4e-01  2.3e-01 to 3.4e-01" in screen

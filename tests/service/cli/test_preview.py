@@ -316,6 +316,7 @@ def test_any_values_can_be_drawn(values: list[float]) -> None:
     text = line_plot([("a", range(len(values)), values)], x_label="epoch", y_label="LR", width=80)
     assert text
     assert len(text.splitlines()) < 24
+    assert max(map(len, text.splitlines())) <= 80
 
 
 # --- what is wrong

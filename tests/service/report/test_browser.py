@@ -70,6 +70,15 @@ def test_names_of_the_catalogue_stay_whole_in_tables(page: Browser, address: str
     assert [name for name, count in lines if count > 1] == []
 
 
+def test_on_paper_the_sentences_of_a_pick_have_a_line_of_their_own(page: Browser, address: str) -> None:
+    # What the margins leave of an A4 page.
+    page.look(688, media="print")
+    page.open(address)
+    cells = page.until("[...document.querySelectorAll('.evidence td.long')].map(e => [e.textContent, e.offsetWidth])")
+    assert any("of its value is luck" in text for text, _ in cells)
+    assert all(width > 600 for text, width in cells if text)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_stands_out_from_its_ground(page: Browser, address: str, dark: bool) -> None:
     page.look(1280, dark=dark)

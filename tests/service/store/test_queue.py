@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.records import Status
-from service.store import LeaseLost, Store
+from service.store import LeaseLost, Store, owner_of
 from sweeps.records import Outcome
 
 ME, OTHER = "11@here", "22@there"
@@ -55,10 +55,29 @@ def test_a_lease_that_ran_out_is_taken_over(store: Store, queued: str) -> None:
 def test_nobody_waits_for_the_lease_of_one_who_died_on_this_machine(store: Store, queued: str) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    store.take(queued, f"{gone.pid}@{socket.gethostname()}", MINUTE)
+    store.take(queued, owner_of(gone.pid), MINUTE)
     assert waiting(store) == [queued]
-    store.take(queued, f"{os.getpid()}@{socket.gethostname()}", MINUTE)
+    store.take(queued, owner_of(os.getpid()), MINUTE)
     assert waiting(store) == []
+
+
+@pytest.mark.parametrize("place", [socket.gethostname(), f"{socket.gethostname()}.0", "elsewhere"])
+def test_one_who_is_not_here_under_this_id_may_live_where_ids_are_others(store: Store, queued: str, place: str) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    store.take(queued, f"{gone.pid}@{place}", MINUTE)
+    assert waiting(store) == []
+
+
+def test_containers_of_one_name_are_different_places() -> None:
+    asks = [sys.executable, "-c", "from service.store import owner_of; print(owner_of(1))"]
+    there = subprocess.run(
+        ["unshare", "--map-root-user", "--pid", "--fork", *asks], capture_output=True, text=True, check=False
+    )
+    if there.returncode != 0:
+        pytest.skip(f"no PID namespace can be made here: {there.stderr}")
+    here = subprocess.run(asks, capture_output=True, text=True, check=True)
+    assert here.stdout.strip() == owner_of(1) != there.stdout.strip()
 
 
 def test_what_was_interrupted_waits_again_and_what_has_ended_does_not(store: Store) -> None:

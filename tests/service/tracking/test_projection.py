@@ -31,13 +31,14 @@ def test_a_trial_is_shown_with_params_curves_and_outcome(sweep: Sweep, home: Hom
     run = look.runs()["trial 0"]
     trial = sweep.store.trials(sweep.id)[0]
     assert run.id == trial.mlflow_run_id
-    assert (run.name, run.status) == ("SGD step 1.0e-01", "FINISHED")
+    assert (run.name, run.status) == ("SGD step 0.1", "FINISHED")
     assert trial.started is not None
     assert trial.ended is not None
     assert (run.start, run.end) == (round(trial.started.timestamp() * 1000), round(trial.ended.timestamp() * 1000))
     assert run.params == {
         "optimizer": "SGD",
         "scheduler": "StepLR",
+        "pair": "SGD step",
         "initial_lr": "0.1",
         "seed": "0",
         "budget": "4 epochs",
@@ -50,6 +51,7 @@ def test_a_trial_is_shown_with_params_curves_and_outcome(sweep: Sweep, home: Hom
     assert list(run.values("train/loss_step")) == list(range(1, 4 * STEPS + 1))
     assert "lr_step" not in run.metrics
     assert run.values("objective") == {0: 0.25}
+    assert run.values("log10_objective") == {0: pytest.approx(math.log10(0.25))}
     assert run.values("log10_initial_lr") == {0: -1.0}
     assert run.tags["outcome"] == "COMPLETE"
     assert run.tags["epochs"] == "4"

@@ -39,6 +39,13 @@ def lines(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {chart["metricKey"]: chart for chart in state["compareRunCharts"] if chart["type"] == "LINE"}
 
 
+def came_to(state: dict[str, Any]) -> list[str]:
+    """The metric that stands for the objective, where the initial LR is drawn against it."""
+    (scatter,) = (chart for chart in state["compareRunCharts"] if chart["type"] == "SCATTER")
+    (parallel,) = (chart for chart in state["compareRunCharts"] if chart["type"] == "PARALLEL")
+    return [scatter["yaxis"]["key"], parallel["selectedMetrics"][-1]]
+
+
 def test_a_view_is_published_and_the_note_links_to_it(sweep: Sweep, home: Home, look: Look) -> None:
     sweep.range_test()
     sweep.train(0)
@@ -71,6 +78,9 @@ def test_charts_show_metrics_that_are_logged_in_sections_that_there_are(sweep: S
     assert {drawn[name]["scaleType"] for name in ("val/loss", "train/loss", "lr")} == {"log"}
     (scatter,) = (chart for chart in state["compareRunCharts"] if chart["type"] == "SCATTER")
     assert {scatter["xaxis"]["key"], scatter["yaxis"]["key"]} <= logged
+    (parallel,) = (chart for chart in state["compareRunCharts"] if chart["type"] == "PARALLEL")
+    assert {*parallel["selectedMetrics"]} <= logged
+    assert {*parallel["selectedParams"]} <= runs["trial 0"].params.keys()
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} == sections
     uuids = [chart["uuid"] for chart in state["compareRunCharts"]]
@@ -88,6 +98,18 @@ def test_an_objective_below_zero_has_no_logarithmic_axis(sweep: Sweep, home: Hom
         "train/loss": "linear",
         "lr": "log",
     }
+    assert came_to(state) == ["objective", "objective"]
+    assert "log10_objective" not in look.runs()["trial 0"].metrics
+
+
+def test_what_is_maximized_has_no_logarithm(store: Store, home: Home) -> None:
+    sweep = Sweep(store, SPEC | {"objective": {"metric": "val/accuracy", "direction": "maximize"}})
+    sweep.train(0)
+    Projector(store, sweep.id, home).finish()
+    look = Look(home, sweep)
+    _, state = view_of(sweep, look)
+    assert came_to(state) == ["objective", "objective"]
+    assert "log10_objective" not in look.runs()["trial 0"].metrics
 
 
 def test_parameter_groups_share_the_chart_of_their_lrs(store: Store, home: Home) -> None:
