@@ -150,6 +150,9 @@ class Job:
     """Epochs after which the worker waits for the coordinator's verdict before it goes on."""
     checkpoint: str | None = None
     """File that holds the lane between two attempts; None keeps nothing."""
+    known: int | None = None
+    """Epochs of earlier attempts whose reports have arrived: what a checkpoint from beyond has said was lost with its
+    worker, so it is of no use. None: any checkpoint will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

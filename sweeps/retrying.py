@@ -1,7 +1,7 @@
 """Tries a job again whose worker died under it, but not for ever: it may be the job that kills its workers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
 from sweeps.ports import Runner
@@ -20,6 +20,11 @@ class _Tries:
     furthest: int = -1
     lost: int = 0
     told: Stop | None = None
+
+    @property
+    def again(self) -> Job:
+        """The job as it is to be tried again: what was said of it by now is known."""
+        return self.job if self.job.known is None else replace(self.job, known=self.epoch)
 
     def lose(self) -> bool:
         """Counts a loss; True if it may be tried again."""
@@ -51,7 +56,7 @@ class Retrying:
         return self._runner.room()
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        self._tries |= {job.key: _Tries(job) for job in jobs}
+        self._tries |= {job.key: _Tries(job, epoch=job.known or 0) for job in jobs}
         self._runner.submit(jobs)
 
     def events(self, timeout: float) -> Iterable[Event]:
@@ -72,7 +77,7 @@ class Retrying:
     def _lost(self, event: Lost, tries: _Tries) -> Ended | None:
         if tries.told not in (Stop.CANCELLED, Stop.INTERRUPTED):
             if tries.lose():
-                self._runner.submit([tries.job])
+                self._runner.submit([tries.again])
                 return None
             error = f"tried {tries.lost} times; {event.reason}"
             ended = Ended(key=event.key, outcome=Outcome.FAILED, error=error)

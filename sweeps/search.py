@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from sweeps.failures import FailureWatch
@@ -105,11 +105,12 @@ class Search:
         while proposal := self._proposer.ask():
             yield _Running(proposal=proposal, job=self._job(proposal))
 
-    def _job(self, proposal: Proposal) -> Job:
-        return trial_job(self._spec, proposal, self._epochs, self._checkpoints)
+    def _job(self, proposal: Proposal, known: int = 0) -> Job:
+        return replace(trial_job(self._spec, proposal, self._epochs, self._checkpoints), known=known)
 
     def _taken_up(self, past: TrialResult) -> _Running:
-        return _Running(proposal=past.proposal, job=self._job(past.proposal), objectives=list(past.objectives))
+        job = self._job(past.proposal, known=len(past.objectives))
+        return _Running(proposal=past.proposal, job=job, objectives=list(past.objectives))
 
     def _take(self, event: Event) -> None:
         trial = self._running[event.key]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sweeps.records import Ended, Event, Job, Notice, Outcome, Started, Stop
@@ -205,7 +205,8 @@ class Cohort:
         self._engines = {stack: each for stack, each in self._engines.items() if each is not engine}
         for member in lost:
             del self._members[member.job.key]
-        self._waiting = [member.job for member in lost] + self._waiting
+        # What they have said by now arrives before whatever they say next.
+        self._waiting = [replace(member.job, known=None) for member in lost] + self._waiting
 
     def _shrink(self, most: int) -> None:
         """Trains fewer lanes at once, for want of memory."""

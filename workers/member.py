@@ -111,7 +111,8 @@ def _resumed(prepared: PreparedTask, job: Job) -> tuple[Lane, list[float]] | Non
             return None
         lane = Lane(prepared, job)
         lane.load_state_dict(state["lane"])
-        return lane, list(state["objectives"])
+        beyond = job.known is not None and lane.epoch > job.known
+        return None if beyond else (lane, list(state["objectives"]))
     except Exception:
         # A damaged file raises almost anything, and one of another model too. A checkpoint only saves time.
         return None

@@ -5,11 +5,9 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks.chaos.processes import command_of, descendants, kill
+from benchmarks.chaos.processes import descendants, kill
+from benchmarks.chaos.takeovers import owned_below
 from benchmarks.chaos.world import World
-
-_TRAINS, _NODE = "ray::_Actor.serve", "raylet/raylet"
-"""Workers that train, and Ray's nodes: one that starts for a minute and dies each time would tell nothing."""
 
 
 def _one_of(words: str) -> Callable[[World, random.Random], bool]:
@@ -20,14 +18,29 @@ def _one_of(words: str) -> Callable[[World, random.Random], bool]:
     return strike
 
 
+def _ray_worker(world: World, dice: random.Random) -> bool:
+    # One that starts for a minute and dies each time would tell nothing.
+    pids = sorted(pid for pid in world.workers("ray::_Actor") if world.trains(pid))
+    return bool(pids) and kill(dice.choice(pids))
+
+
 def _ray_node(world: World, dice: random.Random) -> bool:
-    nodes = [pid for pid in sorted(world.workers(_NODE)) if any(_TRAINS in command_of(w) for w in descendants(pid))]
+    nodes = [pid for pid in sorted(world.workers("raylet/raylet")) if any(map(world.trains, descendants(pid)))]
     return bool(nodes) and kill(dice.choice(nodes))
 
 
-def _coordinator(sign: signal.Signals) -> Callable[[World, random.Random], bool]:
+def _coordinator(world: World, dice: random.Random) -> bool:
     # It is started again by whoever looks after the world.
-    return lambda world, dice: kill(dice.choice(world.coordinators).process.pid, sign)
+    victim = dice.choice(world.coordinators).process.pid
+    lost = owned_below(world.store, victim)
+    struck = kill(victim)
+    if struck:
+        world.takeovers.orphaned(lost)
+    return struck
+
+
+def _coordinator_told(world: World, dice: random.Random) -> bool:
+    return kill(dice.choice(world.coordinators).process.pid, signal.SIGTERM)
 
 
 def _postgres(world: World, dice: random.Random) -> bool:
@@ -47,10 +60,10 @@ def _cli(world: World, dice: random.Random) -> bool:
 
 
 VICTIMS: Mapping[str, Callable[[World, random.Random], bool]] = {
-    "coordinator": _coordinator(signal.SIGKILL),
-    "coordinator, told to stop": _coordinator(signal.SIGTERM),
+    "coordinator": _coordinator,
+    "coordinator, told to stop": _coordinator_told,
     "sweep's process": _one_of("service.coordinator.child"),
-    "Ray worker": _one_of(_TRAINS),
+    "Ray worker": _ray_worker,
     "Ray node": _ray_node,
     "writer to MLflow": _one_of("service.tracking.process"),
     "MLflow server": _mlflow,

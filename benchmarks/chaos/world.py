@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.chaos.postgres import Postgres, free_port
 from benchmarks.chaos.processes import command_of, descendants
+from benchmarks.chaos.takeovers import Takeovers
 from service.home import Home
 from service.store import Store
 from service.tracking.links import ui_command
@@ -20,6 +21,10 @@ from sweeps.specfile import parse_spec
 
 COMMAND = [sys.executable, "-c", "from service.cli.main import main; main()"]
 ROOT = Path(__file__).parents[2]
+MARKS = "marks"
+"""The folder in which each process that trains leaves a file, named by its id, at each step."""
+_JUST_NOW = 2.0
+"""Seconds within which a process has made a step that is training."""
 
 
 class Kept:
@@ -68,6 +73,7 @@ class World:
             tracking_uri=f"http://127.0.0.1:{self._mlflow_port}",
         )
         self.store = Store.open(self.home.store_url, upgrade=True)
+        self.takeovers = Takeovers(self.store)
         self.mlflow = self._start_mlflow()
         self.wait_for_mlflow()
         self.coordinators = [Kept(self._coordinator, to_end=False) for _ in range(coordinators)]
@@ -114,6 +120,11 @@ class World:
         below = [pid for each in self.coordinators for pid in descendants(each.process.pid)]
         return [pid for pid in below if words in command_of(pid)]
 
+    def trains(self, pid: int) -> bool:
+        """True if a process has trained just now."""
+        mark = self.folder / MARKS / str(pid)
+        return mark.exists() and time.time() - mark.stat().st_mtime < _JUST_NOW
+
     def restart_mlflow(self) -> None:
         """Kills the MLflow server with its worker, and starts it again."""
         os.killpg(self.mlflow.pid, signal.SIGKILL)
@@ -132,7 +143,8 @@ class World:
                 time.sleep(0.2)
 
     def look(self) -> None:
-        """Starts what has ended again."""
+        """Starts what has ended again, and notes what was taken over."""
+        self.takeovers.look()
         for each in [*self.coordinators, *([self.cli] if self.cli else [])]:
             with suppress(Exception):
                 each.look()

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,12 +14,12 @@ from service.coordinator.log import say
 from service.coordinator.needs import Needs, needs_of
 from service.coordinator.order import Order, Runner
 from service.home import Home
+from service.lease import TTL
 from service.records import Unattended
-from service.store import Store
+from service.store import LeaseLost, Store
 
-_STARTING = 28.0
-"""Seconds within which a child must have begun to renew the lease of its sweep by itself: a machine that dies meanwhile
-must not hold a sweep for longer than half a minute."""
+_STARTING = 120.0
+"""Seconds within which a child must have begun to renew the lease of its sweep by itself."""
 _ENDING = 300.0
 """Seconds that a child may live on whose sweep runs no more: workers end, and MLflow is told the rest."""
 
@@ -100,6 +101,7 @@ class Supervisor:
     def step(self) -> bool:
         """Settles what has ended and starts what may; False if nothing is at work and nothing waits."""
         self._reap()
+        self._renew()
         running, waiting = self._store.unattended()
         self._end_idle({sweep.id for sweep in running})
         self._fill(running, waiting)
@@ -137,6 +139,14 @@ class Supervisor:
                 self._backoff.failed(each.sweep_id, after=self._clock() - each.began)
             say("process_ended", sweep=each.sweep_id, code=code, seconds=round(self._clock() - each.began, 1))
 
+    def _renew(self) -> None:
+        """Renews the leases of children that start: on a busy machine that takes longer than a lease lasts."""
+        for each in self._working:
+            if self._clock() - each.began < _STARTING:
+                # The child will notice by itself, or has given it back.
+                with suppress(LeaseLost):
+                    self._store.renew(each.sweep_id, each.child.owner, TTL)
+
     def _end_idle(self, running: Collection[str]) -> None:
         """Kills children that cannot come to an end: they would take room for ever."""
         for each in self._working:
@@ -168,7 +178,7 @@ class Supervisor:
 
     def _start(self, sweep_id: str, needs: Needs, *, user: str) -> bool:
         child = self._spare.get()
-        if not self._store.take(sweep_id, child.owner, _STARTING):
+        if not self._store.take(sweep_id, child.owner, TTL):
             return False
         self._order(child, sweep_id, "train", needs)
         say("took", sweep=sweep_id, user=user or None, needs=needs, owner=child.owner)
@@ -179,7 +189,7 @@ class Supervisor:
         ids = [sweep_id for sweep_id in self._store.unshown() if not self._backoff.holds(sweep_id)]
         if ids and not any(each.shows for each in self._working):
             child = self._spare.get()
-            if self._store.take_to_show(ids[0], child.owner, _STARTING):
+            if self._store.take_to_show(ids[0], child.owner, TTL):
                 self._order(child, ids[0], "show", Needs(cpus=0.0))
         return bool(ids)
 

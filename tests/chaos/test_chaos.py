@@ -22,6 +22,7 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.ray
 @pytest.mark.postgres
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:sqlalchemy")
@@ -31,5 +32,5 @@ def test_kills_at_random_moments_cost_nothing(short_folder: Path, capsys: pytest
     outcome = unleash(short_folder, seconds=45, users=[1, 2], seed=1)
     with capsys.disabled():
         print(f"\n{outcome}")
-    assert outcome.kills.total() >= 5
+    assert not outcome.spared, str(outcome)
     assert outcome.verdict.unharmed, "\n".join([str(outcome), *outcome.verdict.troubles])

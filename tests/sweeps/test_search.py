@@ -242,6 +242,36 @@ def test_a_lost_trial_goes_on_from_its_checkpoint_and_ends_as_if_nothing_had_bee
     assert len(disturbed.runner.submitted) == times + 1
 
 
+@pytest.mark.parametrize("saved", range(EPOCHS))
+@pytest.mark.parametrize("heard", range(EPOCHS))
+def test_reports_that_were_lost_with_their_worker_leave_no_hole(heard: int, saved: int) -> None:
+    attempts = itertools.count()
+
+    def life(job: Job) -> Generator[Event, Stop | None, Ended]:
+        assert job.known is not None
+        if next(attempts):
+            # The worker's checkpoint may be younger than the last report that arrived.
+            return (yield from trains(start=saved if saved <= job.known else 0)(job))
+        yield Started(key=job.key)
+        for epoch in range(1, heard + 1):
+            yield a_report(job, epoch, {"val/loss": 1 / epoch})
+        yield Lost(key=job.key, reason="its worker died")
+        raise AssertionError("the dead say no more")
+
+    undisturbed, disturbed = Sweep(trains(), ScriptedProposer(1)), Sweep(life, ScriptedProposer(1))
+    undisturbed.run()
+    disturbed.run()
+    assert disturbed.search.results == undisturbed.search.results == disturbed.recorder.history()
+    assert [job.known for job in disturbed.runner.submitted] == [0, heard]
+
+
+def test_a_trial_that_is_taken_up_says_how_much_of_it_is_known() -> None:
+    sweep = Sweep(trains(start=2), ScriptedProposer(1))
+    sweep.search.resume([a_result(0, None, outcome=None, objectives=(1.0, 0.5))])
+    sweep.run()
+    assert [job.known for job in sweep.runner.submitted] == [2]
+
+
 def test_a_trial_that_is_lost_three_times_has_failed_and_the_others_go_on() -> None:
     def life(job: Job) -> Generator[Event, Stop | None, Ended]:
         if number_of(job) != 1:

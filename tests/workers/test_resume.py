@@ -89,6 +89,17 @@ def test_interrupted_after_any_epoch_it_goes_on_bit_for_bit(
     assert files(tmp_path) == []
 
 
+@pytest.mark.parametrize(("known", "begins"), [(None, 3), (2, 0), (3, 3), (4, 3)])
+def test_a_checkpoint_from_beyond_what_is_known_is_of_no_use(
+    ready: PreparedTask, known: int | None, begins: int, tmp_path: Path
+) -> None:
+    whole = hear(train(ready, plateau_job()))
+    hear(train(ready, plateau_job(tmp_path)), stop_at(3, Stop.INTERRUPTED))
+    rest = hear(train(ready, plateau_job(tmp_path, known=known)))
+    assert [started.epoch for started in rest.started] == [begins]
+    assert rest.said == whole.said[begins:]
+
+
 @every_schedule
 def test_interrupted_after_every_epoch_it_still_goes_on_bit_for_bit(
     ready: PreparedTask, optimizer: Any, scheduler: Any, tmp_path: Path

@@ -16,7 +16,7 @@ from service.coordinator.order import TRY_LATER, Order
 from service.coordinator.supervisor import Supervisor
 from service.lease import TTL
 from service.records import Status
-from service.store import Store, queue
+from service.store import Store, lifecycle, queue
 from sweeps.errors import EnvironmentFailure
 from tests.service.mlflow_server import home_in
 
@@ -264,15 +264,48 @@ def away(*_: Any) -> None:
     raise EnvironmentFailure("the store is away")
 
 
-def test_a_process_that_starts_slowly_keeps_its_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep_id = world.submit("s")
-    world.supervisor.step()
+@pytest.fixture
+def store_follows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's clock goes forward with the world's."""
     now = queue.clock
+    for module in (queue, lifecycle):
+        monkeypatch.setattr(module, "clock", lambda session: now(session) + timedelta(seconds=world.now))
+
+
+@pytest.mark.usefixtures("store_follows")
+def test_a_process_that_starts_slowly_keeps_its_sweep(world: World) -> None:
+    sweep_id = world.submit("s")
     # On a busy machine it takes longer than a lease lasts until a process can renew its lease.
-    monkeypatch.setattr(queue, "clock", lambda session: now(session) + timedelta(seconds=TTL + 10))
-    world.another().step()
+    for second in range(0, int(6 * TTL), 5):
+        world.now = second
+        world.supervisor.step()
+        world.another().step()
     assert world.trained == ["s"]
     assert world.at_work(sweep_id) is world.children[0]
+
+
+@pytest.mark.usefixtures("store_follows")
+def test_a_process_that_never_gets_to_renew_its_lease_loses_its_sweep(world: World) -> None:
+    world.submit("s")
+    for second in range(0, 150, 5):
+        world.now = second
+        world.supervisor.step()
+    assert world.trained == ["s", "s"]
+
+
+@pytest.mark.usefixtures("store_follows")
+@pytest.mark.parametrize("work", ["train", "show"])
+def test_a_sweep_that_a_machine_had_just_taken_when_it_died_is_anothers_after_a_lease(world: World, work: str) -> None:
+    sweep_id = world.submit("s")
+    world.supervisor.step()
+    if work == "show":
+        world.store.finish(sweep_id, Status.DONE, owner=world.at_work(sweep_id).owner)
+        world.at_work(sweep_id).ended = 0
+        world.supervisor.step()
+    for second, started in [(TTL - 1, 1), (TTL + 1, 2)]:
+        world.now = second
+        world.another().step()
+        assert [order.work for child in world.children for order in child.orders].count(work) == started
 
 
 def test_a_process_that_outlives_its_sweep_takes_no_room_for_ever(store: Store) -> None:
