@@ -105,8 +105,11 @@ def range_test_jobs(spec: SweepSpec, optimizer: OptimizerSpec, wider: Ramp | Non
         )
 
 
-def probe_job(spec: SweepSpec, optimizer: str, stretch: Stretch, checkpoints: str | None) -> Job:
-    """The order to train a lane of an optimizer's probe up to an epoch, from where its checkpoint left it."""
+def probe_job(spec: SweepSpec, optimizer: str, stretch: Stretch, checkpoints: str | None, *, known: int = 0) -> Job:
+    """The order to train a lane of an optimizer's probe up to an epoch, from where its checkpoint left it.
+
+    `known` epochs of it were heard of.
+    """
     number, given = next((n, each) for n, each in enumerate(spec.optimizers) if each.name == optimizer)
     scheduler = spec.schedulers[0]
     return Job(
@@ -122,4 +125,5 @@ def probe_job(spec: SweepSpec, optimizer: str, stretch: Stretch, checkpoints: st
         objective=spec.objective,
         rungs=(stretch.epochs,),
         checkpoint=f"{checkpoints}/probe-{number}-{stretch.lr:.6g}-{stretch.seed}.pt" if checkpoints else None,
+        known=known,
     )

@@ -51,7 +51,7 @@ class _Probing:
                 if len(known) >= each.epochs:
                     self._tell(each, known)
                     continue
-                job = probe_job(self._spec, self._test.optimizer, each, self._checkpoints)
+                job = probe_job(self._spec, self._test.optimizer, each, self._checkpoints, known=len(known))
                 self._lanes[job.key] = _Lane(each, job, list(known))
                 yield job
 

@@ -10,7 +10,7 @@ from sweeps.coordinator import Coordinator, Past
 from sweeps.domains import Fixed
 from sweeps.jobs import probe_job
 from sweeps.lrprobe import Stretch
-from sweeps.records import Budget, Ended, Ending, Event, Job, Outcome, Report, Stop
+from sweeps.records import Budget, Ended, Ending, Event, Job, Lost, Outcome, Report, Started, Stop
 from sweeps.spec import OptimizerSpec, RangeTestSpec, SchedulerSpec
 from tests.doubles import MemoryRecorder
 from tests.sweeps.scripted import Run, after, quadratic_spec, ramps_and_trials, really_run, small
@@ -76,6 +76,27 @@ def test_a_probe_that_fails_leaves_what_the_curve_said_untrusted() -> None:
         assert test.initial_lr == bare.initial_lr
         assert not test.trusted
         assert test.reasons[-1] == "its probe failed: RuntimeError: no disk"
+
+
+def test_what_was_lost_with_a_worker_is_trained_again() -> None:
+    """A checkpoint that is younger than the last report that arrived would leave a hole in a lane's curve."""
+    told = ramps_and_trials(value=bowl)
+    lost: list[str] = []
+
+    def life(job: Job) -> Generator[Event, Stop | None, Ended]:
+        if job.ramp is None and job.known == 0 and not lost:
+            lost.append(job.key)
+            yield Started(key=job.key)
+            yield Report(key=job.key, epoch=1, step=10, metrics={"val/loss": bowl(job, 1)}, lrs=(job.initial_lr,))
+            yield Lost(key=job.key, reason="its worker died")
+        return (yield from told(job))
+
+    undisturbed, disturbed = (Run(small(trials=0, range_test=PROBED), each) for each in (told, life))
+    assert undisturbed() is disturbed() is Ending.DONE
+    assert [test.probe for test in disturbed.recorder.tests] == [test.probe for test in undisturbed.recorder.tests]
+    known = [job.known for job in disturbed.runner.submitted if job.key in lost]
+    assert known == [0, 1]
+    assert {job.known for job in undisturbed.runner.submitted if job.key.endswith("to 12")} >= {6}
 
 
 def test_an_lr_at_which_lanes_explode_is_not_picked() -> None:
