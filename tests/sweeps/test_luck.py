@@ -97,6 +97,27 @@ def test_a_winner_far_ahead_wins_again_and_owes_nothing_to_luck() -> None:
     assert {each.rivals for each in world.said} == {0}
 
 
+def test_noise_that_grows_with_the_loss_is_not_read_off_large_losses() -> None:
+    draw = random.Random(3)
+    losses = [0.035, 0.038, 0.05, 0.09, 0.3, 1.2]
+    said = [
+        luck(
+            sorted(
+                (
+                    Candidate(
+                        initial_lr=0.1 * 2**place, values={seed: loss * math.exp(draw.gauss(0, 0.1)) for seed in (0, 1)}
+                    )
+                    for place, loss in enumerate(losses)
+                ),
+                key=lambda each: each.mean,
+            )
+        )
+        for _ in range(REPEATS)
+    ]
+    assert fmean(each.noise for each in said if each is not None) == pytest.approx(0.0035, rel=0.5)
+    assert fmean(each.optimism for each in said if each is not None) < 0.003
+
+
 def alone(*values: float, alike: bool = True) -> list[Candidate]:
     return [
         Candidate(initial_lr=0.001 * 2**place, values={0: value}, alike=alike or place == 0)
