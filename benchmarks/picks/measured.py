@@ -10,14 +10,13 @@ import torch
 
 from benchmarks.picks.oracle import FLOOR_SEEDS, GRID, Oracle, outcomes
 from benchmarks.picks.oracle import SEEDS as ORACLE_SEEDS
+from benchmarks.picks.ordinary import ordinary
 from benchmarks.picks.probing import STEPS, probes, range_tests
 from benchmarks.picks.rules import rule_picks
-from benchmarks.picks.tasks import TASKS
-from benchmarks.picks.training import OPTIMIZERS, SCHEDULERS, Finals, job, reports
+from benchmarks.picks.tasks import TASKS, PickTask
+from benchmarks.picks.training import OPTIMIZERS, SCHEDULERS, Finals, job, seconds
 from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import means
-from sweeps.records import Job
-from workers.cohort import Cohort
 from workers.lane import Lane, PreparedTask
 
 PROBE, RANGE_TEST, FLOOR = "lrsweep: probe", "lrsweep: range test, three seeds", "the whole grid at full budget"
@@ -30,7 +29,10 @@ _RUNS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One pick: its regret, what it cost in ordinary trainings, and for the probe whether it said the truth."""
+    """One pick: its regret, what it cost, and for the probe whether it said the truth.
+
+    `cost` is in trainings of a text's loop and in those of a lane alone.
+    """
 
     task: str
     optimizer: str
@@ -39,7 +41,7 @@ class Measured:
     repeat: int
     lr: float | None
     regret: float
-    cost: float
+    cost: tuple[float, ...]
     trusted: bool = False
     holds_band: bool = False
     holds_best: bool = False
@@ -63,8 +65,8 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
         for optimizer in OPTIMIZERS
         for schedule in SCHEDULERS
     }
-    lanes = _costs(prepared, task.epochs)
-    ramp = STEPS / (prepared.train.per_epoch * task.epochs)
+    lanes = _costs(task, prepared)
+    ramp = (STEPS / (prepared.train.per_epoch * task.epochs),) * 2
 
     def regret(optimizer: str, schedule: str, lr: float | None) -> float:
         if lr is None:
@@ -83,21 +85,21 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
                 repeat=0,
                 lr=lr,
                 regret=regret(optimizer, schedule, lr),
-                cost=SEEDS * len(GRID),
+                cost=(SEEDS * len(GRID),) * 2,
             )
     for repeat in range(repeats):
         seeds = [100 + 10 * repeat + number for number in range(SEEDS)]
-        ruler = _Ruler(prepared, task.epochs)
+        ruler = _Ruler(task, prepared)
         tests = range_tests(prepared, seeds)
         tested = ruler.cost()
-        spend = means(lanes, epochs=task.epochs, picks=len(OPTIMIZERS), runs=_RUNS - tested)
+        spend = means(lanes, epochs=task.epochs, picks=len(OPTIMIZERS), runs=_RUNS - tested[1])
         taken = {RANGE_TEST: {each: test.initial_lr for each, test in tests.items()}}
         if repeat < rules:
             taken |= rule_picks(prepared, seeds[0])
         for schedule in SCHEDULERS:
             ruler.start()
             verdicts = probes(prepared, tests, schedule, seeds, task.epochs, spend)
-            cost = tested + ruler.cost()
+            cost = tuple(map(sum, zip(tested, ruler.cost(), strict=True)))
             every = [{each: found.initial_lr for each, found in verdicts.items()}, *taken.values()]
             _trained(finals, schedule, task.epochs, every)
             for optimizer, verdict in verdicts.items():
@@ -144,45 +146,32 @@ def _untrained(prepared: PreparedTask) -> float:
 class _Ruler:
     """Measures what picks cost in ordinary trainings, which it times before and after: the machine's pace changes."""
 
-    def __init__(self, prepared: PreparedTask, epochs: int):
-        self._prepared, self._epochs = prepared, epochs
-        self._before = _ordinary(prepared, epochs)
+    def __init__(self, task: PickTask, prepared: PreparedTask):
+        self._task, self._prepared = task, prepared
+        self._before = ordinary(task, prepared)
         self.start()
 
     def start(self) -> None:
         """Begins to measure."""
         self._began = time.process_time()
 
-    def cost(self) -> float:
-        """What has been done since, for each optimizer's pick, in ordinary trainings."""
+    def cost(self) -> tuple[float, float]:
+        """What each optimizer's pick has taken since, in a text's trainings and in those of a lane alone."""
         seconds = (time.process_time() - self._began) / len(OPTIMIZERS)
-        before, self._before = self._before, _ordinary(self._prepared, self._epochs)
-        return seconds / fmean((before, self._before))
+        before, self._before = self._before, ordinary(self._task, self._prepared)
+        return (
+            seconds / fmean((before.text, self._before.text)),
+            seconds / fmean((before.lane, self._before.lane)),
+        )
 
 
-def _ordinary(prepared: PreparedTask, epochs: int) -> float:
-    """CPU seconds of a training of one lane, the mean over optimizers and schedules."""
-    return fmean(
-        _seconds(prepared, [job(optimizer, schedule, 1e-3, 0, epochs)], fused=False)
-        for optimizer in OPTIMIZERS
-        for schedule in SCHEDULERS
-    )
-
-
-def _costs(prepared: PreparedTask, epochs: int) -> LaneProbe:
+def _costs(task: PickTask, prepared: PreparedTask) -> LaneProbe:
     """CPU seconds of a step of one lane, alone and stacked, all that belongs to it counted in."""
-    steps = prepared.train.per_epoch * epochs
+    steps = prepared.train.per_epoch * task.epochs
     stacked = {}
     for count in _COUNTS:
-        jobs = [job(optimizer, "constant", 1e-3, seed, epochs) for optimizer in OPTIMIZERS for seed in range(count)]
-        stacked[len(jobs)] = _seconds(prepared, jobs, fused=True) / len(jobs) / steps
-    return LaneProbe(alone=_ordinary(prepared, epochs) / steps, stacked=stacked)
-
-
-def _seconds(prepared: PreparedTask, jobs: Sequence[Job], *, fused: bool) -> float:
-    began = time.process_time()
-    cohort = Cohort(prepared, fused=fused, most=len(jobs))
-    cohort.join(jobs)
-    for said in reports(cohort):
-        cohort.hear({each.key: None for each in said})
-    return time.process_time() - began
+        jobs = [
+            job(optimizer, "constant", 1e-3, seed, task.epochs) for optimizer in OPTIMIZERS for seed in range(count)
+        ]
+        stacked[len(jobs)] = seconds(prepared, jobs, fused=True) / len(jobs) / steps
+    return LaneProbe(alone=ordinary(task, prepared).lane / steps, stacked=stacked)

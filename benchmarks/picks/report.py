@@ -14,22 +14,24 @@ _Key = TypeVar("_Key")
 
 def regrets(rows: Sequence[Measured]) -> Iterable[str]:
     """Regret of every rule, median / 90th percentile / worst, its cost and how far repeats lie apart."""
-    yield "| pick | constant LR | cosine | cost, in ordinary trainings | apart between repeats, median / 90th |"
-    yield "|---|---|---|---|---|"
+    yield "| pick | constant LR | cosine | cost, in a text's trainings | in a lane's alone | apart, median / 90th |"
+    yield "|---|---|---|---|---|---|"
     for rule, own in _grouped(rows, lambda row: row.rule).items():
         columns = [_three([row.regret for row in own if row.schedule == schedule]) for schedule in SCHEDULERS]
-        costs = [row.cost for row in own]
-        cost = f"{fmean(costs):.2g} (at most {max(costs):.2g})"
-        yield f"| {rule} | {' | '.join(columns)} | {cost} | {_apart(own)} |"
+        costs = [
+            f"{fmean(each):.2g} (at most {max(each):.2g})" for each in zip(*(row.cost for row in own), strict=True)
+        ]
+        yield f"| {rule} | {' | '.join((*columns, *costs, _apart(own)))} |"
 
 
 def by_task(rows: Sequence[Measured]) -> Iterable[str]:
     """The probe's regret and cost on every task."""
-    yield "| task | constant LR | cosine | cost |"
-    yield "|---|---|---|---|"
+    yield "| task | constant LR | cosine | cost, in a text's trainings | in a lane's alone |"
+    yield "|---|---|---|---|---|"
     for task, own in _grouped([row for row in rows if row.rule == PROBE], lambda row: row.task).items():
         columns = [_three([row.regret for row in own if row.schedule == schedule]) for schedule in SCHEDULERS]
-        yield f"| {task} | {' | '.join(columns)} | {fmean(row.cost for row in own):.2f} |"
+        costs = [f"{fmean(each):.2f}" for each in zip(*(row.cost for row in own), strict=True)]
+        yield f"| {task} | {' | '.join((*columns, *costs))} |"
 
 
 def calibration(rows: Sequence[Measured]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def ramp_job(optimizer: str, ramp: Ramp, seed: int) -> Job:
         objective=OBJECTIVE,
         ramp=ramp,
     )
+
+
+def seconds(prepared: PreparedTask, jobs: Sequence[Job], *, fused: bool) -> float:
+    """CPU seconds of these trainings, stacked or one after another."""
+    began = time.process_time()
+    cohort = Cohort(prepared, fused=fused, most=len(jobs))
+    cohort.join(jobs)
+    for said in reports(cohort):
+        cohort.hear({each.key: None for each in said})
+    return time.process_time() - began
 
 
 def reports(cohort: Cohort) -> Iterable[list[Report]]:
