@@ -33,11 +33,17 @@ def luck_words(pick: Pick) -> str:
     >>> luck_words(Pick(optimizer="SGD", scheduler="none", initial_lr=0.1, value=0.3, params={}, trials=(0, 1), tried=9,
     ...                 low=0.1, high=0.1, luck=lucky))
     '62 % of repeats, against 3 rivals; 0.012 of its value is luck'
+    >>> ahead = Luck(noise=0.02, source="seeds", wins=1.0, optimism=0.0, rivals=0)
+    >>> luck_words(Pick(optimizer="SGD", scheduler="none", initial_lr=0.1, value=0.3, params={}, trials=(0, 1), tried=9,
+    ...                 low=0.1, high=0.1, luck=ahead))
+    '100 % of repeats: no rival comes near'
     """
     luck = pick.luck
     if luck is None:
         return ""
-    rivals = "1 rival" if luck.rivals == 1 else f"{luck.rivals or 'no'} rivals"
+    if not luck.rivals:
+        return f"{100 * luck.wins:.0f} % of repeats: no rival comes near"
+    rivals = "1 rival" if luck.rivals == 1 else f"{luck.rivals} rivals"
     return f"{100 * luck.wins:.0f} % of repeats, against {rivals}; {luck.optimism:.2g} of its value is luck"
 
 
