@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from service import columns
 from service.archive import Archive
+from service.cli.opened import opened_here_is_closed
 from service.cli.options import open_archive
 from service.columns import Columns
 
@@ -52,8 +53,9 @@ def rules(sweep: str = "last", *, as_: As = "pandas", store: str | None = None, 
 
 
 def _frame(table: Callable[[Archive, str], Columns], sweep: str, as_: As, store: str | None, server: str | None) -> Any:
-    archive = open_archive(store, server)
-    found = table(archive, archive.resolve(sweep))
+    with opened_here_is_closed():
+        archive = open_archive(store, server)
+        found = table(archive, archive.resolve(sweep))
     if as_ == "dict":
         return found
     if as_ == "polars":

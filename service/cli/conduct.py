@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from service.archive import Archive
+from service.cli.opened import closed_later
 from service.cli.output import notes, output_kept_clear, print_json, results
 from service.cli.progress import progress
 from service.cli.rangetables import print_range_tests
@@ -23,7 +24,7 @@ from sweeps.spec import SweepSpec
 def open_home(store: str | None, tracking_uri: str | None) -> tuple[Home, Store]:
     """The home that a command works in, and its store."""
     home = Home.find(store=store, tracking_uri=tracking_uri)
-    return home, Store.open(home.store_url)
+    return home, closed_later(Store.open(home.store_url))
 
 
 def conduct(

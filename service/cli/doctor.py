@@ -57,8 +57,8 @@ def _disk(home: Home) -> str:
 def _store(home: Home) -> str:
     from service.store import Store
 
-    opened = Store.open(home.store_url)
-    return f"answers and is up to date, newest sweep: {next((s.id for s in opened.sweeps(limit=1)), 'none yet')}"
+    with Store.open(home.store_url) as opened:
+        return f"answers and is up to date, newest sweep: {next((s.id for s in opened.sweeps(limit=1)), 'none yet')}"
 
 
 def _mlflow(home: Home) -> str:

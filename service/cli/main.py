@@ -22,6 +22,7 @@ from service.cli import (
     ui,
     watch,
 )
+from service.cli.opened import opened_here_is_closed
 from service.collecting import collect_seldom, leave_garbage
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
@@ -74,7 +75,8 @@ def main() -> None:
 def invoke(args: list[str]) -> int:
     """Runs one command line and returns its exit code."""
     try:
-        code = app(args, prog_name="lrsweep", standalone_mode=False)
+        with opened_here_is_closed():
+            code = app(args, prog_name="lrsweep", standalone_mode=False)
     except tuple(kind for kind, _ in _EXIT_CODES) as error:
         print(f"error: {error}", file=sys.stderr)
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from service.cli.opened import closed_later
+
 if TYPE_CHECKING:
     from service.archive import Archive
     from service.remote.archive import RemoteArchive
@@ -65,7 +67,7 @@ def open_server(store: str | None, server: str | None) -> "RemoteArchive | None"
     from service.remote.archive import RemoteArchive
     from service.remote.http import Connection
 
-    return RemoteArchive(Connection.open(url))
+    return RemoteArchive(closed_later(Connection.open(url)))
 
 
 def open_here(store: str | None) -> "Store":
@@ -84,4 +86,4 @@ def _open(store: str | None) -> "Store":
     from service.home import Home
     from service.store import Store
 
-    return Store.open(Home.find(store=store).store_url)
+    return closed_later(Store.open(Home.find(store=store).store_url))
