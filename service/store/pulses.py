@@ -14,12 +14,11 @@ class Pulses(Database):
     def pulses(self, sweep_ids: Collection[str]) -> dict[str, Hashable]:
         """By sweep: a value that differs from an earlier one if there is something new to tell of it.
 
-        That is its status and its other words in the list, its ended trials, its range tests and its reports.
+        That is its status and its other words in the list, its ended trials, its range tests and its reports. How many
+        trials have ended is enough, since they run again only once their sweep has ended, and streams with it.
         """
         counted = (
             select(func.count()).where(TrialRow.sweep_id == SweepRow.id, TrialRow.outcome.is_not(None)),
-            # A trial that is retried and has ended again between two looks leaves the number as it was.
-            select(func.max(TrialRow.ended)).where(TrialRow.sweep_id == SweepRow.id),
             select(func.count()).where(RangeTestRow.sweep_id == SweepRow.id),
             select(func.max(ReportRow.id)).where(ReportRow.sweep_id == SweepRow.id),
         )

@@ -79,6 +79,9 @@ def test_a_retried_trial_ends_again(store: Store, url: str) -> None:
             pass
         store.reset_failed(sweep_id)
         assert next(events)[2]["trials"] == 2
+        # Once this has come, the store was looked at since.
+        recorder.reported([(2, make.report(1), 1.0)])
+        assert next(events)[0] == "report"
         recorder.ended(2, make.ended(), 1.0)
         kind, _, trial = next(events)
         assert (kind, trial["number"], trial["outcome"]) == ("trial", 2, "COMPLETE")

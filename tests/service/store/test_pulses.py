@@ -1,4 +1,4 @@
-"""A pulse differs whenever there is something new to tell, also of a trial that was retried between two looks."""
+"""A pulse differs whenever there is something new to tell."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,8 @@ from tests.service.store.conftest import Make
 make = Make()
 
 
-def retried(store: Store, sweep_id: str) -> None:
-    store.reset_failed(sweep_id)
-    store.recorder(sweep_id).ended(2, make.ended(Outcome.FAILED, error="boom"), None)
-
-
 NEWS: dict[str, Callable[[Store, str], object]] = {
     "report": lambda store, id: store.recorder(id).reported([(0, make.report(9), 1.0)]),
-    "trial fails again between two looks": retried,
     "trials are to run again": lambda store, id: store.reset_failed(id),
     "sweep ends": lambda store, id: store.finish(id, Status.DONE),
     "sweep is interrupted": lambda store, id: store.finish(id, Status.INTERRUPTED),
