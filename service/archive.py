@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.records import Curve, ReportRecord, Status, SweepRecord, TrialRecord
+from service.records import Curve, ReportRecord, Status, SweepRecord, SweepSummary, TrialRecord
 from sweeps.records import Pick, RangeTest
 
 
@@ -16,7 +16,7 @@ class Archive(Protocol):
 
     def sweeps(
         self, *, limit: int = ..., before: str | None = ..., status: Status | None = ...
-    ) -> Sequence[SweepRecord]: ...
+    ) -> Sequence[SweepSummary]: ...
 
     def trials(self, sweep_id: str) -> Sequence[TrialRecord]: ...
 
@@ -32,4 +32,4 @@ class Archive(Protocol):
 
     def picks(self, sweep_id: str) -> Sequence[Pick]: ...
 
-    def request_cancel(self, sweep_id: str) -> SweepRecord: ...
+    def request_cancel(self, sweep_id: str) -> SweepSummary: ...

@@ -37,22 +37,37 @@ class MlflowPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepRecord:
-    """One sweep. `spec` is the mapping that it was validated from, so that `parse_spec(spec)` gives it again."""
+class SweepSummary:
+    """A sweep as a row of the list has it."""
 
     id: str
     name: str
     task: str
     status: Status
-    spec: Mapping[str, Any]
     created: datetime
-    started: datetime | None
     ended: datetime | None
     error: str | None
-    cancel_requested: bool
     trials: int
     """Trials that have ended."""
     total_trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse(SweepSummary):
+    """What one look sees of a sweep that is followed: another one than before if there is something new to tell."""
+
+    range_tests: int
+    last_report: int
+    """The id of the newest report, 0 before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRecord(SweepSummary):
+    """One sweep. `spec` is the mapping that it was validated from, so that `parse_spec(spec)` gives it again."""
+
+    spec: Mapping[str, Any]
+    started: datetime | None
+    cancel_requested: bool
     mlflow: MlflowPlace | None
     steps_per_epoch: int | None
     lanes: LanePlan | None

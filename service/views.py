@@ -8,13 +8,13 @@ from typing import Any
 from service.archive import Archive
 from service.passports import Passports
 from service.rangeviews import finite_numbers, range_test_document
-from service.records import Curve, ReportRecord, SweepRecord, TrialRecord
+from service.records import Curve, ReportRecord, SweepRecord, SweepSummary, TrialRecord
 from service.store.codec import finite, to_json
 from service.tracking.links import public_uri, run_url, view_url
 from sweeps.records import Pick, RangeTest
 
 
-def sweep_summary(sweep: SweepRecord) -> dict[str, Any]:
+def sweep_summary(sweep: SweepSummary) -> dict[str, Any]:
     """One row of `lrsweep list --json`."""
     return {
         "sweep": sweep.id,

@@ -15,6 +15,7 @@ from service.api.follower import Follower
 from service.api.moment import Moment
 from service.api.problems import Refused
 from service.api.sweeps import Ref
+from service.records import Pulse
 from sweeps.errors import EnvironmentFailure
 
 router = APIRouter(prefix="/api/v1/sweeps/{ref}", tags=["results"])
@@ -53,8 +54,8 @@ def events(
     """Follows a sweep. A client that was cut off sends the last id it saw; trials that ended are then said again."""
     sweep_id = ctx.store.resolve(ref)
     last = after if last_event_id is None else last_event_id
-    over = last_event_id is not None and ctx.store.sweep(sweep_id).status.ended
-    if over and not ctx.store.reports(sweep_id, after=last, limit=1):
+    pulse = ctx.store.pulses([sweep_id])[sweep_id]
+    if last_event_id is not None and pulse.status.ended and pulse.last_report <= last:
         return Response(status_code=204)
     if not ctx.streams.acquire(blocking=False):
         raise Refused(
@@ -63,13 +64,13 @@ def events(
             {"Retry-After": "10"},
         )
     return StreamingResponse(
-        _stream(ctx, sweep_id, Follower(last)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        _stream(ctx, pulse, Follower(last)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
 
 
-async def _stream(ctx: Context, sweep_id: str, follower: Follower) -> AsyncIterator[bytes]:
+async def _stream(ctx: Context, pulse: Pulse, follower: Follower) -> AsyncIterator[bytes]:
     try:
-        async with ctx.watch.following(sweep_id) as watched:
+        async with ctx.watch.following(pulse) as watched:
             # Once the store is away, the client comes back with the last id, and then hears whether it is there again.
             while not watched.lost:
                 bell = watched.bell

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
-from service.records import SweepRecord
+from service.records import Pulse
 from service.store import Store
 from service.views import range_test_documents, report_document, sweep_summary, trial_document
 
@@ -53,24 +53,15 @@ class Moment:
     """One sweep between two changes. Threads may share it. Every method raises EnvironmentFailure."""
 
     store: Store
-    sweep_id: str
+    pulse: Pulse
+    """What made it. Every answer is younger: all that led to an end is there when this says that the sweep ended."""
     _answers: dict[Any, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
-
-    @property
-    def sweep(self) -> SweepRecord:
-        """The sweep. Ask for it first: all that led to an end is there when the end is seen."""
-        with self._lock:
-            return self._sweep
-
-    @cached_property
-    def _sweep(self) -> SweepRecord:
-        return self.store.sweep(self.sweep_id)
 
     @cached_property
     def summary(self) -> Event:
         """The event of the sweep's row of the list."""
-        return Event("sweep", sweep_summary(self.sweep))
+        return Event("sweep", sweep_summary(self.pulse))
 
     def range_tests(self) -> list[Event]:
         """Every range test."""
@@ -94,16 +85,16 @@ class Moment:
             return answer
 
     def _range_tests(self) -> list[Event]:
-        documents = range_test_documents(self.store, self.sweep_id, self.store.range_tests(self.sweep_id))
+        documents = range_test_documents(self.store, self.pulse.id, self.store.range_tests(self.pulse.id))
         return [Event("range-test", document) for document in documents]
 
     def _reports(self, after: int) -> tuple[int, list[Event]]:
-        page = self.store.reports(self.sweep_id, after=after, limit=PAGE)
+        page = self.store.reports(self.pulse.id, after=after, limit=PAGE)
         events = [Event("report", report_document(report), report.id) for report in page]
         return (page[-1].id if page else after), events
 
     def _ended(self, since: datetime | None) -> list[Ended]:
         return [
             Ended(trial.proposal.number, trial.ended, Event("trial", trial_document(trial)))
-            for trial in self.store.ended_trials(self.sweep_id, since=since)
+            for trial in self.store.ended_trials(self.pulse.id, since=since)
         ]

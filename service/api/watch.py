@@ -1,7 +1,7 @@
 """One look into the store twice a second for all streams, which hear of it when their sweep has changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -9,11 +9,9 @@ from anyio import CapacityLimiter
 from starlette.concurrency import run_in_threadpool
 
 from service.api.moment import Moment
+from service.records import Pulse
 from service.store import Store
 from sweeps.errors import EnvironmentFailure
-
-_AT_ONCE = 2
-"""Streams that read the store at a time."""
 
 
 @dataclass(slots=True)
@@ -25,13 +23,11 @@ class Watched:
     """Is set when `now` is past; take it before you ask `now`, and nothing is missed."""
     lost: bool = False
     """Whether nobody looks any longer: the store is away."""
-    pulse: Hashable = None
     followers: int = 0
 
-    def change(self) -> None:
-        """Begins another moment, and rings."""
+    def ring(self) -> None:
+        """Wakes those who wait, of whom the next wait for the next time."""
         past, self.bell = self.bell, asyncio.Event()
-        self.now = Moment(self.now.store, self.now.sweep_id)
         past.set()
 
 
@@ -40,15 +36,15 @@ class Watch:
 
     def __init__(self, store: Store, seconds: float):
         self._store, self._seconds = store, seconds
-        self.turns = CapacityLimiter(_AT_ONCE)
-        """What streams read the store under: all hear of news in one moment, and must not crowd out requests."""
+        self.turns = CapacityLimiter(1)
+        """Streams read the store one by one: all hear of news in one moment, and must not crowd out requests."""
         self._watched: dict[str, Watched] = {}
         self._looking: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def following(self, sweep_id: str) -> AsyncIterator[Watched]:
-        """The sweep, watched until the block ends."""
-        watched = self._watched.setdefault(sweep_id, Watched(Moment(self._store, sweep_id)))
+    async def following(self, pulse: Pulse) -> AsyncIterator[Watched]:
+        """The sweep that had this pulse just now, watched until the block ends."""
+        watched = self._watched.setdefault(pulse.id, Watched(Moment(self._store, pulse)))
         watched.followers += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
@@ -56,8 +52,8 @@ class Watch:
             yield watched
         finally:
             watched.followers -= 1
-            if not watched.followers and self._watched.get(sweep_id) is watched:
-                del self._watched[sweep_id]
+            if not watched.followers and self._watched.get(pulse.id) is watched:
+                del self._watched[pulse.id]
 
     async def _look(self) -> None:
         try:
@@ -66,12 +62,12 @@ class Watch:
                     pulses = await run_in_threadpool(self._store.pulses, tuple(self._watched))
                     for sweep_id, pulse in pulses.items():
                         watched = self._watched.get(sweep_id)
-                        if watched is not None and pulse != watched.pulse:
-                            watched.pulse = pulse
-                            watched.change()
+                        if watched is not None and pulse != watched.now.pulse:
+                            watched.now = Moment(self._store, pulse)
+                            watched.ring()
                     await asyncio.sleep(self._seconds)
         finally:
             left, self._watched = self._watched, {}
             for watched in left.values():
                 watched.lost = True
-                watched.change()
+                watched.ring()

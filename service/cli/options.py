@@ -61,13 +61,17 @@ def open_server(store: str | None, server: str | None) -> "RemoteArchive | None"
 
     if store is not None and server is not None:
         raise UserError("--store and --server name two places: leave one of them out")
-    url = server or (os.environ.get("LRSWEEP_SERVER") if store is None else None)
-    if not url:
+    if not (url := named_server(store, server)):
         return None
     from service.remote.archive import RemoteArchive
     from service.remote.http import Connection
 
     return RemoteArchive(closed_later(Connection.open(url)))
+
+
+def named_server(store: str | None, server: str | None) -> str | None:
+    """The URL of the server that a command talks to, if one is named."""
+    return server or (os.environ.get("LRSWEEP_SERVER") if store is None else None)
 
 
 def open_here(store: str | None) -> "Store":

@@ -9,7 +9,7 @@ from service.cli.conduct import print_results
 from service.cli.following import follow
 from service.cli.output import notes
 from service.cli.progress import progress
-from service.records import Status, SweepRecord
+from service.records import Status, SweepSummary
 from service.remote.archive import RemoteArchive
 from sweeps.errors import UserError
 from sweeps.specfile import parse_spec
@@ -21,7 +21,7 @@ def refuse_placement(**given: object) -> None:
         raise UserError(f"with --server its coordinator decides where sweeps train: leave {', '.join(wrong)} out")
 
 
-def conduct_remotely(archive: RemoteArchive, begin: Callable[[], SweepRecord], *, json: bool) -> int:
+def conduct_remotely(archive: RemoteArchive, begin: Callable[[], SweepSummary], *, json: bool) -> int:
     """Begins a sweep on a server, follows it to its end, and says what came out; returns the exit code.
 
     Ctrl-C leaves it alone, or cancels it if the user says so.

@@ -4,15 +4,15 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from service.records import Curve, ReportRecord, Status, SweepRecord, TrialRecord
+from service.records import Curve, ReportRecord, Status, SweepRecord, SweepSummary, TrialRecord
 from service.remote.http import Connection
 from service.remote.records import (
     curve_of,
     pick_of,
     range_test_of,
     report_of,
+    summary_of,
     sweep_of,
-    sweep_of_summary,
     trial_of,
 )
 from sweeps.records import Pick, RangeTest
@@ -39,12 +39,12 @@ class RemoteArchive:
         """One sweep."""
         return sweep_of(self.connection.get("sweeps", sweep_id))
 
-    def sweeps(self, *, limit: int = 50, before: str | None = None, status: Status | None = None) -> list[SweepRecord]:
-        """The sweeps, newest first; they lack what a row of the list does not tell."""
-        found: list[SweepRecord] = []
+    def sweeps(self, *, limit: int = 50, before: str | None = None, status: Status | None = None) -> list[SweepSummary]:
+        """The sweeps, newest first."""
+        found: list[SweepSummary] = []
         while len(found) < limit:
             page = self.connection.get("sweeps", limit=min(_MOST, limit - len(found)), before=before, status=status)
-            found += map(sweep_of_summary, page["items"])
+            found += map(summary_of, page["items"])
             before = page["next"]
             if before is None:
                 break
@@ -80,18 +80,18 @@ class RemoteArchive:
         """The picks, in the order in which they were made."""
         return [pick_of(each) for each in self.connection.get("sweeps", sweep_id, "picks")]
 
-    def request_cancel(self, sweep_id: str) -> SweepRecord:
+    def request_cancel(self, sweep_id: str) -> SweepSummary:
         """Asks a running sweep to stop, or cancels one that nobody runs."""
-        return sweep_of_summary(self.connection.post("sweeps", sweep_id, "cancel"))
+        return summary_of(self.connection.post("sweeps", sweep_id, "cancel"))
 
     def submit(self, raw: Mapping[str, Any]) -> SweepRecord:
         """Queues a sweep, once, even where the network makes us ask twice."""
         key = {"Idempotency-Key": str(uuid.uuid4())}
         return sweep_of(self.connection.post("sweeps", document=raw, headers=key))
 
-    def requeue(self, sweep_id: str, *, retry_failed: bool = False) -> SweepRecord:
+    def requeue(self, sweep_id: str, *, retry_failed: bool = False) -> SweepSummary:
         """Queues a sweep again, its FAILED trials too if asked."""
-        return sweep_of_summary(self.connection.post("sweeps", sweep_id, "retry" if retry_failed else "resume"))
+        return summary_of(self.connection.post("sweeps", sweep_id, "retry" if retry_failed else "resume"))
 
     def _pages(self, read: Callable[[Any], Item], *path: str, after: int, limit: int) -> Iterator[Item]:
         following: int | None = after

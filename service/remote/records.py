@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.records import Curve, MlflowPlace, ReportRecord, Status, SweepRecord, TrialRecord
+from service.records import Curve, MlflowPlace, ReportRecord, Status, SweepRecord, SweepSummary, TrialRecord
 from service.store.codec import from_json, to_values
 from sweeps.finding import Finding
 from sweeps.lanerecords import LanePlan
@@ -18,25 +18,18 @@ Document = Mapping[str, Any]
 _PICK = TypeAdapter(Pick)
 
 
-def sweep_of_summary(row: Document) -> SweepRecord:
-    """A sweep as far as a row of the list tells."""
-    return SweepRecord(
+def summary_of(row: Document) -> SweepSummary:
+    """A row of the list."""
+    return SweepSummary(
         id=row["sweep"],
         name=row["name"],
         task=row["task"],
         status=Status(row["status"]),
-        spec={},
         created=datetime.fromisoformat(row["created"]),
-        started=None,
         ended=_moment(row["ended"]),
         error=row["error"],
-        cancel_requested=False,
         trials=row["trials"],
         total_trials=row["total_trials"],
-        mlflow=None,
-        steps_per_epoch=None,
-        lanes=None,
-        lane_probe=None,
     )
 
 

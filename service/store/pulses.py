@@ -1,28 +1,31 @@
 """Whether anything has happened to sweeps that are followed, asked for all of them at once."""
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 
 from sqlalchemy import func, select
 
+from service.records import Pulse
 from service.store.database import Database
-from service.store.tables import RangeTestRow, ReportRow, SweepRow, TrialRow
+from service.store.order import last_to_first, within
+from service.store.sweeps import SUMMARY, summary_of
+from service.store.tables import RangeTestRow, ReportRow, SweepRow
 
 
 class Pulses(Database):
     """One look into the store, however many follow."""
 
-    def pulses(self, sweep_ids: Collection[str]) -> dict[str, Hashable]:
-        """By sweep: a value that differs from an earlier one if there is something new to tell of it.
+    def pulses(self, sweep_ids: Collection[str]) -> dict[str, Pulse]:
+        """What these sweeps have by now, by id, without any that is not there.
 
-        That is its status and its other words in the list, its ended trials, its range tests and its reports. How many
-        trials have ended is enough, since they run again only once their sweep has ended, and streams with it.
+        How many trials have ended is enough, since they run again only once their sweep has ended, and streams with it.
         """
-        counted = (
-            select(func.count()).where(TrialRow.sweep_id == SweepRow.id, TrialRow.outcome.is_not(None)),
-            select(func.count()).where(RangeTestRow.sweep_id == SweepRow.id),
-            select(func.max(ReportRow.id)).where(ReportRow.sweep_id == SweepRow.id),
+        tests = select(func.count()).where(RangeTestRow.sweep_id == SweepRow.id).correlate(SweepRow)
+        newest = select(ReportRow.id).where(within(SweepRow.id)).order_by(*last_to_first()).limit(1).correlate(SweepRow)
+        columns = (
+            *SUMMARY,
+            tests.scalar_subquery().label("range_tests"),
+            func.coalesce(newest.scalar_subquery(), 0).label("last_report"),
         )
-        columns = (SweepRow.id, SweepRow.status, SweepRow.ended, SweepRow.error, SweepRow.total_trials)
-        found = select(*columns, *(each.correlate(SweepRow).scalar_subquery() for each in counted))
         with self.look() as session:
-            return {row[0]: tuple(row) for row in session.execute(found.where(SweepRow.id.in_(sweep_ids)))}
+            rows = session.execute(select(*columns).where(SweepRow.id.in_(sweep_ids)))
+            return {row.id: Pulse(**summary_of(row)) for row in rows}

@@ -10,6 +10,7 @@ from sqlalchemy import Row, Select, func, select
 from service.records import Curve, ReportRecord, TrialRecord
 from service.store.codec import to_values, unpack, unpack_named
 from service.store.database import Database
+from service.store.order import first_to_last, within
 from service.store.picks import pick_of
 from service.store.rangetests import range_test
 from service.store.refusals import NotFound
@@ -74,8 +75,8 @@ class Results(Database):
         """Reports of all trials with an id above `after`, by id: ask with the last one to follow along."""
         following = (
             select(*ReportRow.__table__.columns)
-            .where(ReportRow.sweep_id == sweep_id, ReportRow.id > after)
-            .order_by(ReportRow.id)
+            .where(within(sweep_id, after=after))
+            .order_by(*first_to_last())
             .limit(limit)
         )
         with self.look() as session:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from service.records import MlflowPlace, Status, SweepRecord
+from service.records import MlflowPlace, Status, SweepRecord, SweepSummary
 from service.store.codec import to_json
 from service.store.database import Database
 from service.store.refusals import NotFound
@@ -77,12 +77,12 @@ class Sweeps(Database):
         with self.look() as session:
             return sweep_record(session, sweep_id)
 
-    def sweeps(self, *, limit: int = 50, before: str | None = None, status: Status | None = None) -> list[SweepRecord]:
+    def sweeps(self, *, limit: int = 50, before: str | None = None, status: Status | None = None) -> list[SweepSummary]:
         """The sweeps, newest first: those older than the sweep `before`, of one status or of all.
 
         Raises NotFound if there is no sweep `before`.
         """
-        newest = _SELECT.order_by(SweepRow.position.desc()).limit(limit)
+        newest = select(*SUMMARY).order_by(SweepRow.position.desc()).limit(limit)
         if status is not None:
             newest = newest.where(SweepRow.status == status)
         with self.look() as session:
@@ -92,7 +92,7 @@ class Sweeps(Database):
                 if position is None:
                     raise unknown_sweep(session, before)
                 newest = newest.where(SweepRow.position < position)
-            return [_record(row, ended) for row, ended in session.execute(newest)]
+            return [SweepSummary(**summary_of(row)) for row in session.execute(newest)]
 
 
 def new_sweep(
@@ -119,14 +119,33 @@ def new_sweep(
     )
 
 
-_SELECT = select(
-    SweepRow,
+_ENDED = (
     select(func.count())
     .where(TrialRow.sweep_id == SweepRow.id, TrialRow.outcome.is_not(None))
     .correlate(SweepRow)
-    .scalar_subquery(),
+    .scalar_subquery()
+    .label("trials")
 )
+_SELECT = select(SweepRow, _ENDED)
 """Sweeps, each with its number of ended trials, in one query however many there are."""
+
+SUMMARY = (
+    SweepRow.id,
+    SweepRow.name,
+    SweepRow.task,
+    SweepRow.status,
+    SweepRow.created,
+    SweepRow.ended,
+    SweepRow.error,
+    SweepRow.total_trials,
+    _ENDED,
+)
+"""The columns of a SweepSummary."""
+
+
+def summary_of(row: Row[Any]) -> dict[str, Any]:
+    """The fields of a SweepSummary, and whatever else was selected."""
+    return {**row._mapping, "status": Status(row.status)}
 
 
 def _may_be_id(ref: str) -> bool:

@@ -16,28 +16,21 @@ from typing import Self
 
 from service.collecting import collect_seldom
 from service.home import Home
+from service.tracking.ahead import take
 from service.tracking.links import without_password
 
 
 class TrackingProcess:
     """Shows one sweep in MLflow while it runs, from `begin` to `close`; nothing that goes wrong there is raised.
 
-    The child starts at once, so that it has loaded what it needs when the sweep begins.
+    The child starts at once, if none was started ahead, so that it has loaded what it needs when the sweep begins.
     """
 
     def __init__(self, home: Home):
         self._home = home
         self._begun = False
         self._trouble: str | None = None
-        self._child: subprocess.Popen[str] | None = subprocess.Popen(
-            [sys.executable, "-m", "service.tracking.process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            # Ctrl-C in a terminal reaches a whole group; the parent says when to stop.
-            process_group=0,
-        )
+        self._child: subprocess.Popen[str] | None = take()
 
     def __enter__(self) -> Self:
         return self
@@ -92,17 +85,20 @@ def main() -> None:
     """The child's side."""
     collect_seldom()
     from service.store import Store
-    from service.tracking.client import load_mlflow
+    from service.tracking.embedded import quick_commits
+    from service.tracking.lean import load_lean_mlflow
     from service.tracking.thread import Tracking
 
-    load_mlflow()
+    load_lean_mlflow()
+    import service.tracking.projection  # noqa: F401
+
     first = sys.stdin.readline()
     if not first:
         return
     order = json.loads(first)
     sweep_id = order.pop("sweep")
     home = Home(**{**order, "folder": Path(order["folder"])})
-    with Store.open(home.store_url) as store, Tracking(store, sweep_id, home) as tracking:
+    with Store.open(home.store_url) as store, quick_commits(home), Tracking(store, sweep_id, home) as tracking:
         closing = sys.stdin.readline()
         if not closing:
             os._exit(0)

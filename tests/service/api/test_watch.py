@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from service.api.follower import Follower
 from service.api.moment import PAGE, Moment
-from service.api.watch import Watch, Watched
+from service.api.watch import Watch
 from service.records import Status
 from service.store import Store
 from sweeps.errors import EnvironmentFailure
@@ -19,6 +19,10 @@ from tests.service.store.conftest import Make
 make = Make()
 
 
+def moment(store: Store, sweep_id: str) -> Moment:
+    return Moment(store, store.pulses([sweep_id])[sweep_id])
+
+
 def kinds(follower: Follower, now: Moment) -> Counter[str]:
     return Counter(each.kind for each in follower.news(now))
 
@@ -26,7 +30,7 @@ def kinds(follower: Follower, now: Moment) -> Counter[str]:
 def test_what_one_has_asked_another_is_told_without_a_query(store: Store) -> None:
     sweep_id = fill(store)
     queries: list[str] = []
-    now = Moment(store, sweep_id)
+    now = moment(store, sweep_id)
     first = kinds(Follower(), now)
     assert first == {"range-test": 1, "report": 3, "trial": 2, "sweep": 1}
     event.listen(store._engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
@@ -39,7 +43,7 @@ def test_the_late_are_told_page_by_page(store: Store, monkeypatch: Any) -> None:
     monkeypatch.setattr("service.api.moment.PAGE", 2)
     monkeypatch.setattr("service.api.follower.PAGE", 2)
     sweep_id = fill(store)
-    follower, now = Follower(), Moment(store, sweep_id)
+    follower, now = Follower(), moment(store, sweep_id)
     assert kinds(follower, now) == {"range-test": 1, "report": 2}
     assert (follower.more, follower.over) == (True, False)
     assert kinds(follower, now) == {"report": 1, "trial": 2, "sweep": 1}
@@ -62,10 +66,10 @@ def test_a_bell_rings_for_those_whose_sweep_has_changed(store: Store) -> None:
     async def follow() -> None:
         watch = Watch(store, 0.02)
         async with AsyncExitStack() as stack:
-            many = [await stack.enter_async_context(watch.following(busy)) for _ in range(50)]
-            one = await stack.enter_async_context(watch.following(quiet))
+            now = pulses([quiet, busy])
+            many = [await stack.enter_async_context(watch.following(now[busy])) for _ in range(50)]
+            one = await stack.enter_async_context(watch.following(now[quiet]))
             assert len({id(each) for each in many}) == 1
-            await rings(one, many[0])
             bells, before = (one.bell, many[0].bell), looks
             store.recorder(busy).reported([(2, make.report(1), 1.0)])
             await asyncio.wait_for(bells[1].wait(), 5)
@@ -82,11 +86,6 @@ def test_a_bell_rings_for_those_whose_sweep_has_changed(store: Store) -> None:
     asyncio.run(follow())
 
 
-async def rings(*watched: Watched) -> None:
-    """Whoever is new is told once in any case."""
-    await asyncio.gather(*(asyncio.wait_for(each.bell.wait(), 5) for each in watched if each.pulse is None))
-
-
 def test_a_store_that_is_away_ends_all_streams_and_the_next_looks_anew(store: Store) -> None:
     sweep_id = fill(store, status=None)
     pulses = store.pulses
@@ -95,13 +94,14 @@ def test_a_store_that_is_away_ends_all_streams_and_the_next_looks_anew(store: St
         raise EnvironmentFailure("away")
 
     async def follow() -> None:
-        watch = Watch(store, 0.02)
+        watch, before = Watch(store, 0.02), pulses([sweep_id])[sweep_id]
         store.pulses = away  # type: ignore[method-assign]
-        async with watch.following(sweep_id) as watched:
+        async with watch.following(before) as watched:
             await asyncio.wait_for(watched.bell.wait(), 5)
             assert watched.lost
         store.pulses = pulses  # type: ignore[method-assign]
-        async with watch.following(sweep_id) as watched:
+        store.recorder(sweep_id).reported([(2, make.report(1), 1.0)])
+        async with watch.following(before) as watched:
             await asyncio.wait_for(watched.bell.wait(), 5)
             assert not watched.lost
 

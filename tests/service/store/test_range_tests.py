@@ -48,4 +48,3 @@ def test_what_a_passport_needs_is_kept_with_the_sweep(store: Store, sweep_id: st
     recorder.probed(TaskInfo(steps_per_epoch=3, batch_size=64))
     store.set_code(sweep_id, code)
     assert (store.sweep(sweep_id).batch_size, store.sweep(sweep_id).code) == (64, code)
-    assert store.sweeps()[0].code == code
