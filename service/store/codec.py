@@ -155,9 +155,10 @@ def read_json(text: str | bytes) -> Any:
     >>> read_json(b'{"betas": [0.9, {"$float": "nan"}]}'), read_json('{"betas": [0.9]}')
     ({'betas': [0.9, nan]}, {'betas': [0.9]})
     """
+    # Databases give UTF-8, which json.loads would find out first, for a third of its time.
+    text = text if isinstance(text, str) else text.decode()
     value = json.loads(text)
-    tagged = _TAG in text if isinstance(text, str) else _TAG.encode() in text
-    return from_json(value) if tagged else value
+    return from_json(value) if _TAG in text else value
 
 
 def to_values(params: Mapping[str, Any]) -> dict[str, Value]:
