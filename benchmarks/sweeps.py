@@ -3,7 +3,8 @@
 python -m benchmarks.sweeps [--trials 32] [--repeats 5] [--contenders lrsweep,optuna,tune-reuse,tune]
 
 Digits, MLP 64-128-128-10, batch 64, 10 epochs; SGD, Adam, RMSprop x none, StepLR, cosine; curves in MLflow at the end.
-Every round runs each contender once, so that a busy moment of the machine hits all of them alike.
+Every round runs each contender once, so that a busy moment of the machine hits all of them alike. Ours searches with
+the round's number as its seed, the others with none: no best value is one draw that is repeated.
 """
 
 import argparse
@@ -28,18 +29,18 @@ SPEC = {
 }
 
 
-def lrsweep(folder: Path, trials: int) -> list[str]:
+def lrsweep(folder: Path, trials: int, seed: int) -> list[str]:
     """Our command, with nothing said but the sweep itself."""
-    (folder / "sweep.yaml").write_text(yaml.safe_dump({**SPEC, "trials": trials}))
+    (folder / "sweep.yaml").write_text(yaml.safe_dump({**SPEC, "trials": trials, "seed": seed}))
     return ["-c", "from service.cli.main import main; main()", "run", str(folder / "sweep.yaml"), "--json"]
 
 
-def module(name: str, *flags: str) -> Callable[[Path, int], list[str]]:
+def module(name: str, *flags: str) -> Callable[[Path, int, int], list[str]]:
     """The command of a contender."""
-    return lambda folder, trials: ["-m", f"benchmarks.contenders.{name}", str(folder), str(trials), *flags]
+    return lambda folder, trials, seed: ["-m", f"benchmarks.contenders.{name}", str(folder), str(trials), *flags]
 
 
-CONTENDERS: Mapping[str, Callable[[Path, int], list[str]]] = {
+CONTENDERS: Mapping[str, Callable[[Path, int, int], list[str]]] = {
     "lrsweep": lrsweep,
     "optuna": module("plain_optuna"),
     "tune-reuse": module("ray_tune", "--reuse"),
@@ -47,10 +48,10 @@ CONTENDERS: Mapping[str, Callable[[Path, int], list[str]]] = {
 }
 
 
-def measure(name: str, trials: int) -> tuple[float, float]:
+def measure(name: str, trials: int, seed: int) -> tuple[float, float]:
     """Seconds of one whole command, and the best validation loss that it found."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    command = [sys.executable, "-W", "ignore", *CONTENDERS[name](folder, trials)]
+    command = [sys.executable, "-W", "ignore", *CONTENDERS[name](folder, trials, seed)]
     environment = os.environ | {"LRSWEEP_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
     began = time.perf_counter()
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -71,9 +72,9 @@ def main() -> None:
     options = parser.parse_args()
     names = options.contenders.split(",")
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    for _ in range(options.repeats):
+    for seed in range(options.repeats):
         for name in names:
-            found[name].append(measure(name, options.trials))
+            found[name].append(measure(name, options.trials, seed))
             print(f"{name}: {found[name][-1][0]:.1f} s, best {found[name][-1][1]:.4f}", file=sys.stderr, flush=True)
     ours = statistics.median(seconds for seconds, _ in found[names[0]])
     print(f"| {options.trials} trials | median, s | spread, s | times {names[0]} | best val loss, median |")

@@ -10,8 +10,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter, NullLocator
 
 INK = "#222222"
 FAINT = "#6B6B6B"
@@ -44,13 +45,26 @@ CARD = Paper(panel=(3.75, 2.6), columns=1, alone=(3.75, 3.5), stacked=3.75, lege
 """One picture in the width of a phone, sharp at any other, and clear, so that it takes the page's own ground."""
 
 
+class _Layout(ConstrainedLayoutEngine):
+    """Constrained layout without a look at minor ticks, which have no labels: they cost it half of its time."""
+
+    def execute(self, fig: Figure) -> None:
+        axis = [each for ax in fig.axes for each in (ax.xaxis, ax.yaxis)]
+        minor = [each.get_minor_locator() for each in axis]
+        for each in axis:
+            each.set_minor_locator(NullLocator())
+        super().execute(fig)
+        for each, locator in zip(axis, minor, strict=True):
+            each.set_minor_locator(locator)
+
+
 def panels(titles: Sequence[str], paper: Paper) -> tuple[Figure, list[Axes]]:
     """A figure with one titled panel per title, as many in a row as the paper has room for."""
     columns = min(paper.columns, len(titles))
     rows = -(-len(titles) // columns)
     # One panel alone would be a stamp beside the text of its axes.
     width, height = paper.alone if len(titles) == 1 else (paper.panel[0] * columns, paper.panel[1] * rows + 0.5)
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout=_Layout(w_pad=0.08, h_pad=0.08))
     FigureCanvasAgg(figure)
     axes = []
     for place, title in enumerate(titles):
@@ -65,7 +79,7 @@ def stack(heights: Mapping[str, float], paper: Paper) -> tuple[Figure, list[Axes
     figure = Figure(
         figsize=(paper.stacked, sum(heights.values()) + paper.legend),
         dpi=_DPI,
-        layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08),
+        layout=_Layout(w_pad=0.08, h_pad=0.08),
     )
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=list(heights.values()))
@@ -127,7 +141,12 @@ def printed(figure: Figure, paper: Paper) -> bytes:
     """The figure as the paper's kind of file."""
     out = io.BytesIO()
     if paper.form == "png":
-        figure.savefig(out, format="png", dpi=_DPI, facecolor="white")
+        # savefig would draw twice, the first time only to lay out.
+        figure.set_facecolor("white")
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        imsave(out, pixels, format="png", origin="upper", dpi=_DPI)
     else:
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Starts the process that writes to MLflow before the sweep it is for is known: both then load what they need at once."""
+"""Starts the process that writes to MLflow before its sweep is known: both then load what they need at once."""
 
 import subprocess
 import sys

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from service import plots
-from service.plots.figure import CARD, NOTE
+from service.plots.figure import CARD, NOTE, legend_below, log_lr_axis, panels, plain_log_y, printed
 from service.plots.palette import range_test_colours, scheduler_colours
 from service.records import Curve, TrialRecord
 from sweeps.catalogue import SCHEDULERS
@@ -197,6 +200,23 @@ def test_a_pruned_picks_curve_is_dashed() -> None:
     )
     ink = [int((np.asarray(image(png).convert("L"))[:250] < 200).sum()) for png in (whole, pruned)]
     assert ink[1] < ink[0]
+
+
+@pytest.mark.parametrize("titles", [["alone"], ["one", "another", "a third"]])
+def test_pictures_are_those_that_savefig_makes_with_constrained_layout(titles: list[str]) -> None:
+    def drawn() -> Figure:
+        figure, axes = panels(titles, NOTE)
+        for ax in axes:
+            ax.plot([1e-5, 1e-3, 1.0], [2.3, 0.02, 7.0])
+            log_lr_axis(ax, [1e-5, 1.0], "LR")
+            plain_log_y(ax)
+        legend_below(figure, [Line2D([], [], label="a curve")], NOTE)
+        return figure
+
+    stock, out = drawn(), io.BytesIO()
+    stock.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    stock.savefig(out, format="png", facecolor="white")
+    np.testing.assert_array_equal(np.asarray(image(printed(drawn(), NOTE))), np.asarray(image(out.getvalue())))
 
 
 def test_threads_may_draw_at_once() -> None:
