@@ -81,7 +81,8 @@ class Coordinator:
         plan, measured = (past.plan, past.measured) if past.plan else self._plan(spec, flight)
         self._runner.open(plan)
         epochs = spec.budget.total_epochs(flight.info.steps_per_epoch or 1)
-        tests = self._range_tests(spec, past.range_tests, epochs, measured if plan.fused else None)
+        steps = spec.budget.total_steps(flight.info.steps_per_epoch) if flight.info.steps_per_epoch else None
+        tests = self._range_tests(spec, past.range_tests, epochs, steps, measured if plan.fused else None)
         if isinstance(tests, Stop):
             return _ENDINGS[tests]
         self._lint_again(flight, tests)
@@ -111,12 +112,24 @@ class Coordinator:
         return None
 
     def _range_tests(
-        self, spec: SweepSpec, known: Sequence[RangeTest], epochs: int, stacked: LaneProbe | None
+        self,
+        spec: SweepSpec,
+        known: Sequence[RangeTest],
+        epochs: int,
+        steps: int | None,
+        stacked: LaneProbe | None,
     ) -> Sequence[RangeTest] | Stop:
         """The range tests of all optimizers, probed where the spec says so; a test is recorded once that is done."""
         keep = self._recorder.range_tested
         probing = spec.range_test is not None and spec.range_test.probe > 0
-        phase = RangePhase(spec, self._runner, (lambda test: None) if probing else keep, known, warn=self._warn)
+        phase = RangePhase(
+            spec,
+            self._runner,
+            (lambda test: None) if probing else keep,
+            known,
+            probed=steps if probing else None,
+            warn=self._warn,
+        )
         tests = phase.run(self._wanted, _TICK)
         if isinstance(tests, Stop) or not probing:
             return tests

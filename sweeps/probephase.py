@@ -8,7 +8,7 @@ from sweeps.failures import last_line
 from sweeps.finding import Finding, noticed
 from sweeps.jobs import probe_job
 from sweeps.lanerecords import LaneProbe
-from sweeps.lrprobe import LrProbe, Means, Stretch, means, probe_span
+from sweeps.lrprobe import LrProbe, Means, Stretch, means, probe_span, untrained
 from sweeps.ports import Runner
 from sweeps.records import Ended, Event, Job, Notice, Probed, RangeTest, Report, Started, Stop
 from sweeps.spec import SweepSpec
@@ -36,7 +36,9 @@ class _Probing:
             seeds=test.seeds,
             epochs=epochs,
             objective=spec.objective,
+            untrained=untrained(test, spec.objective.metric),
             afford=spend.afford,
+            shared=spend.shared,
             at_once=spend.at_once,
         )
         self._lanes: dict[str, _Lane] = {}

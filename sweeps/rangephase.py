@@ -10,6 +10,7 @@ from sweeps.domains import Range
 from sweeps.failures import SweepFailed, last_line
 from sweeps.finding import Finding, noticed, warning
 from sweeps.jobs import range_test_jobs, range_test_ramp, range_tested
+from sweeps.lrprobe import span_steps
 from sweeps.ports import Runner
 from sweeps.rangetest import ramp_lrs, read_range_test
 from sweeps.records import Ended, Event, Job, Notice, Ramp, RangeTest, Report, Started, Stop
@@ -51,7 +52,8 @@ class _Attempt:
 class RangePhase:
     """Range tests of one sweep: dispatches a ramp for every optimizer and seed, reads each optimizer's curves.
 
-    A ramp that shows no end of its LRs runs again wider, unless the spec gave its bounds.
+    A ramp that shows no end of its LRs runs again wider, unless the spec gave its bounds. `probed` says how many steps
+    a lane makes of the probes that follow (None: there are none): a ramp then only has to say where they look.
     """
 
     def __init__(
@@ -61,9 +63,13 @@ class RangePhase:
         keep: Callable[[RangeTest], None],
         known: Sequence[RangeTest],
         *,
+        probed: int | None = None,
         warn: Callable[[Finding], None] = lambda finding: None,
     ):
-        self._warn = warn
+        self._warn, self._probed = warn, probed is not None
+        if spec.range_test is not None and probed is not None:
+            steps = span_steps(spec.range_test.steps, probed)
+            spec = replace(spec, range_test=replace(spec.range_test, steps=steps))
         self._spec, self._runner, self._recorded = spec, runner, keep
         self._tests = list(known)
         self._failed: list[_Attempt] = []
@@ -110,7 +116,7 @@ class RangePhase:
             self._failed.append(attempt)
 
     def _widen_or_keep(self, attempt: _Attempt) -> None:
-        test, optimizer = _read(attempt), attempt.optimizer
+        test, optimizer = _read(attempt, bootstrap=not self._probed), attempt.optimizer
         further = wider(attempt.ramp, test) if self._may_widen(attempt) else None
         if further is None or attempt.turns_back(further):
             self._keep(test if further is None else attempt.narrower or test)
@@ -139,7 +145,7 @@ class RangePhase:
             raise SweepFailed(f"the range tests all failed the same way:\n{errors[0]}")
         for attempt in self._failed:
             reason = f"it failed on every seed: {last_line(attempt.lanes[0].error or '')}"
-            self._keep(replace(_read(attempt), reasons=(reason,)))
+            self._keep(replace(_read(attempt, bootstrap=False), reasons=(reason,)))
 
     def _keep(self, test: RangeTest) -> None:
         self._tests.append(test)
@@ -165,7 +171,7 @@ def _lanes(jobs: Iterable[Job]) -> list[_Lane]:
     return [_Lane(job) for job in jobs]
 
 
-def _read(attempt: _Attempt) -> RangeTest:
+def _read(attempt: _Attempt, *, bootstrap: bool) -> RangeTest:
     # A failed seed's curve was not cut short by its LR, as it would seem.
     watched: list[Mapping[int, Mapping[str, float]]] = [
         {} if lane.error is not None else lane.watched for lane in attempt.lanes
@@ -182,6 +188,7 @@ def _read(attempt: _Attempt) -> RangeTest:
             name: [_finite_part([each.get(step, {}).get(name, math.nan) for step in steps]) for each in watched]
             for name in names
         },
+        bootstrap=bootstrap,
     )
 
 

@@ -58,6 +58,7 @@ def read_range_test(
     *,
     metric_steps: Sequence[int] = (),
     metrics: Mapping[str, Sequence[Sequence[float]]] | None = None,
+    bootstrap: bool = True,
 ) -> RangeTest:
     """Reads a range test's curves: the median valley over the seeds is the pick, and bounds lie around it.
 
@@ -67,6 +68,7 @@ def read_range_test(
     The search's upper bound is three times the LR of the lowest smoothed loss (median over the seeds): a ramp of
     few steps may not yet show what an LR does to a whole training. The lower one lies 10 times below the pick. The
     interval holds the 90 % bootstrap interval of the pick and what the rules `valley`, `minimum` and `max/3` say.
+    Without `bootstrap`, which takes as long as a short training does, it holds what the rules say.
 
     A test in which most seeds learned nothing gives the catalogue's LR and bounds, and no interval. One that learned
     but raises doubts keeps its pick, and its bounds hold the catalogue's and the whole ramp.
@@ -91,10 +93,12 @@ def read_range_test(
         return replace(
             bare, reasons=(f"only {len(learned)} of {len(losses)} seeds lowered the loss anywhere on the ramp",)
         )
-    return _concluded(bare, row, shapes, learned)
+    return _concluded(bare, row, shapes, learned, bootstrap=bootstrap)
 
 
-def _concluded(bare: RangeTest, row: OptimizerRow, shapes: Sequence[Shape], learned: Sequence[Shape]) -> RangeTest:
+def _concluded(
+    bare: RangeTest, row: OptimizerRow, shapes: Sequence[Shape], learned: Sequence[Shape], *, bootstrap: bool
+) -> RangeTest:
     """What the curves of a test say that learned."""
     lrs = bare.lrs
     picks = [valley(lrs, shape.curve) for shape in learned]
@@ -102,7 +106,7 @@ def _concluded(bare: RangeTest, row: OptimizerRow, shapes: Sequence[Shape], lear
     assert pick is not None
     assert lowest is not None
     rules = {name: lr for name in _COMPARED if (lr := middle_of(bare, name)) is not None}
-    spread = interval(lambda losses: _pick(lrs, losses), bare.losses) or (pick, pick)
+    spread = (interval(lambda losses: _pick(lrs, losses), bare.losses) if bootstrap else None) or (pick, pick)
     likely = (min(pick, spread[0], *rules.values()), max(pick, spread[1], *rules.values()))
     low, high = min(pick / _BELOW, likely[0]), max(max(lowest, pick) * _ABOVE, likely[1])
     reasons = doubts(Evidence(row=row, lrs=lrs, shapes=shapes, picks=picks, pick=pick, rules=rules))

@@ -67,7 +67,7 @@ class PrunerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeTestSpec:
-    """The LR range test before the search: a ramp of `steps` steps on each of `seeds` seeds.
+    """The LR range test before the search: a ramp of `steps` steps on each of `seeds` seeds, or fewer before a probe.
 
     `group` names the one param group whose LR grows while the others stay at theirs; None: all grow, in their ratios.
     Such a test says what its group's LR may be; the search, whose LR is the whole trial's, takes no bounds from it.

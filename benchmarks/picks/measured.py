@@ -17,6 +17,7 @@ from benchmarks.picks.tasks import TASKS, PickTask
 from benchmarks.picks.training import OPTIMIZERS, SCHEDULERS, Finals, job, seconds
 from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import means
+from workers.fused.stacking import Stacking
 from workers.lane import Lane, PreparedTask
 
 PROBE, RANGE_TEST, FLOOR = "lrsweep: probe", "lrsweep: range test, three seeds", "the whole grid at full budget"
@@ -66,7 +67,8 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
         for schedule in SCHEDULERS
     }
     lanes = _costs(task, prepared)
-    ramp = (STEPS / (prepared.train.per_epoch * task.epochs),) * 2
+    steps = prepared.train.per_epoch * task.epochs
+    ramp = (STEPS / steps,) * 2
 
     def regret(optimizer: str, schedule: str, lr: float | None) -> float:
         if lr is None:
@@ -90,7 +92,8 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
     for repeat in range(repeats):
         seeds = [100 + 10 * repeat + number for number in range(SEEDS)]
         ruler = _Ruler(task, prepared)
-        tests = range_tests(prepared, seeds)
+        stacking = Stacking(prepared)
+        tests = range_tests(stacking, seeds, steps)
         tested = ruler.cost()
         spend = means(lanes, epochs=task.epochs, picks=len(OPTIMIZERS), runs=_RUNS - tested[1])
         taken = {RANGE_TEST: {each: test.initial_lr for each, test in tests.items()}}
@@ -98,7 +101,7 @@ def measure(name: str, cache: Path, repeats: int, *, rules: int, floor: bool) ->
             taken |= rule_picks(prepared, seeds[0])
         for schedule in SCHEDULERS:
             ruler.start()
-            verdicts = probes(prepared, tests, schedule, seeds, task.epochs, spend)
+            verdicts = probes(stacking, tests, schedule, seeds, task.epochs, spend)
             cost = tuple(map(sum, zip(tested, ruler.cost(), strict=True)))
             every = [{each: found.initial_lr for each, found in verdicts.items()}, *taken.values()]
             _trained(finals, schedule, task.epochs, every)

@@ -5,22 +5,26 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.picks.training import OBJECTIVE, OPTIMIZERS, job, ramp_job, reports, train, value_of
 from sweeps.catalogue import optimizer_row
-from sweeps.lrprobe import LrProbe, Means, Stretch, Verdict, probe_span
+from sweeps.lrprobe import LrProbe, Means, Stretch, Verdict, probe_span, span_steps, untrained
 from sweeps.rangetest import ramp_lrs, read_range_test
 from sweeps.records import Job, Probed, Ramp, RangeTest, Report, Stop
 from workers.cohort import Cohort
-from workers.lane import PreparedTask
+from workers.fused.stacking import Stacking
+from workers.lane import Lane, PreparedTask
 
 STEPS = 100
-"""Of a range test: what the other tools take, and lrsweep."""
+"""Of a range test: what the other tools take, and lrsweep where a training is not short."""
 _MOST = 128
 """Lanes that are stacked at once."""
 
 
-def curves(prepared: PreparedTask, ramps: Mapping[str, Ramp], seeds: Sequence[int]) -> dict[str, list[list[float]]]:
+def curves(
+    prepared: PreparedTask, ramps: Mapping[str, Ramp], seeds: Sequence[int], stacking: Stacking | None = None
+) -> dict[str, list[list[float]]]:
     """The training loss of every step of a ramp, cut where it is not finite, [seeds][steps], by optimizer."""
     jobs = {name: [ramp_job(name, ramp, seed) for seed in seeds] for name, ramp in ramps.items()}
-    trained = train(prepared, [each for own in jobs.values() for each in own], lambda report: list(report.step_losses))
+    every = [each for own in jobs.values() for each in own]
+    trained = train(prepared, every, lambda report: list(report.step_losses), stacking)
     return {name: [_finite(trained[each.key]) for each in own] for name, own in jobs.items()}
 
 
@@ -29,12 +33,29 @@ def _finite(losses: Sequence[float]) -> list[float]:
     return list(losses[:end])
 
 
-def range_tests(prepared: PreparedTask, seeds: Sequence[int]) -> dict[str, RangeTest]:
-    """A range test of every optimizer, over its own scale of LRs."""
+def range_tests(stacking: Stacking, seeds: Sequence[int], budget: int) -> dict[str, RangeTest]:
+    """A range test of every optimizer, over its own scale of LRs, before probes of so many steps a lane."""
     rows = {name: optimizer_row(torch_name) for name, (torch_name, _) in OPTIMIZERS.items()}
-    ramps = {name: Ramp(low=row.lr.low, high=row.lr.high, steps=STEPS) for name, row in rows.items()}
-    found = curves(prepared, ramps, seeds)
-    return {name: read_range_test(rows[name].name, seeds, ramp_lrs(ramps[name]), found[name]) for name in ramps}
+    ramps = {
+        name: Ramp(low=row.lr.low, high=row.lr.high, steps=span_steps(STEPS, budget)) for name, row in rows.items()
+    }
+    found = curves(stacking.prepared, ramps, seeds, stacking)
+    # What a sweep's first look at a ramp sees.
+    looks = [
+        [Lane(stacking.prepared, job("SGD", "constant", 1e-3, seed, 1)).evaluate()[OBJECTIVE.metric]] for seed in seeds
+    ]
+    return {
+        name: read_range_test(
+            rows[name].name,
+            seeds,
+            ramp_lrs(ramps[name]),
+            found[name],
+            metric_steps=(1,),
+            metrics={OBJECTIVE.metric: looks},
+            bootstrap=False,
+        )
+        for name in ramps
+    }
 
 
 class _Run:
@@ -73,16 +94,19 @@ class _Run:
 
 
 def probes(
-    prepared: PreparedTask,
+    stacking: Stacking,
     tests: Mapping[str, RangeTest],
     schedule: str,
     seeds: Sequence[int],
     epochs: int,
     spend: Means,
 ) -> dict[str, Verdict]:
-    """The verdict of every optimizer's probe, all their lanes in one cohort; `spend` is what each may."""
+    """The verdict of every optimizer's probe, all their lanes in one cohort; `spend` is what each may.
+
+    As on a worker, the lanes of range tests and probes share one `stacking`.
+    """
     runs = {}
-    cohort = Cohort(prepared, fused=True, most=_MOST)
+    cohort = Cohort(stacking.prepared, fused=True, most=_MOST, stacking=stacking)
     for name, test in tests.items():
         low, high = probe_span(test)
         probe = LrProbe(
@@ -91,7 +115,9 @@ def probes(
             seeds=seeds,
             epochs=epochs,
             objective=OBJECTIVE,
+            untrained=untrained(test, OBJECTIVE.metric),
             afford=spend.afford,
+            shared=spend.shared,
             at_once=spend.at_once,
         )
         runs[name] = _Run(name, schedule, probe, epochs)

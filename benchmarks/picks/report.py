@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median
 from typing import TypeVar
 
-from benchmarks.picks.measured import PROBE, Measured
+from benchmarks.picks.measured import FLOOR, PROBE, Measured
 from benchmarks.picks.training import SCHEDULERS
 
 _Key = TypeVar("_Key")
@@ -18,20 +18,36 @@ def regrets(rows: Sequence[Measured]) -> Iterable[str]:
     yield "|---|---|---|---|---|---|"
     for rule, own in _grouped(rows, lambda row: row.rule).items():
         columns = [_three([row.regret for row in own if row.schedule == schedule]) for schedule in SCHEDULERS]
-        costs = [
-            f"{fmean(each):.2g} (at most {max(each):.2g})" for each in zip(*(row.cost for row in own), strict=True)
-        ]
+        costs = [f"{fmean(each):.2g} (at most {max(each):.2g})" for each in _costs(own)]
         yield f"| {rule} | {' | '.join((*columns, *costs, _apart(own)))} |"
 
 
 def by_task(rows: Sequence[Measured]) -> Iterable[str]:
-    """The probe's regret and cost on every task."""
-    yield "| task | constant LR | cosine | cost, in a text's trainings | in a lane's alone |"
-    yield "|---|---|---|---|---|"
-    for task, own in _grouped([row for row in rows if row.rule == PROBE], lambda row: row.task).items():
+    """The probe's regret and cost on every task, beside what the whole grid comes to under either schedule."""
+    yield "| task | constant LR | cosine | the whole grid | cost, in a text's trainings | in a lane's alone |"
+    yield "|---|---|---|---|---|---|"
+    for task, rules in _grouped(rows, lambda row: row.task).items():
+        own, grid = ([row for row in rules if row.rule == rule] for rule in (PROBE, FLOOR))
         columns = [_three([row.regret for row in own if row.schedule == schedule]) for schedule in SCHEDULERS]
-        costs = [f"{fmean(each):.2f}" for each in zip(*(row.cost for row in own), strict=True)]
-        yield f"| {task} | {' | '.join((*columns, *costs))} |"
+        costs = [f"{fmean(each):.2f} (at most {max(each):.2f})" for each in _costs(own)] or ["-", "-"]
+        yield f"| {task} | {' | '.join((*columns, _three([row.regret for row in grid]), *costs))} |"
+
+
+def within(rows: Sequence[Measured], most: float = 3.0) -> str:
+    """How many of the probe's picks keep to so many trainings."""
+    costs = _costs([row for row in rows if row.rule == PROBE])
+    if not costs:
+        return "No picks were made."
+    text, lane = (f"{fmean(each <= most for each in own):.1%}" for own in costs)
+    return (
+        f"Of the probe's picks {text} cost at most {most:g} trainings of a text's loop, the range test included, and "
+        f"{lane} at most {most:g} of a lane alone."
+    )
+
+
+def _costs(rows: Sequence[Measured]) -> list[tuple[float, ...]]:
+    """The costs in a text's trainings and in those of a lane alone, [2][rows]."""
+    return list(zip(*(row.cost for row in rows), strict=True))
 
 
 def calibration(rows: Sequence[Measured]) -> str:
@@ -55,6 +71,8 @@ def worst(rows: Sequence[Measured], most: int = 10) -> Iterable[str]:
 
 
 def _three(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
     ordered = sorted(values)
     ninetieth = ordered[min(len(ordered) - 1, math.ceil(0.9 * len(ordered)) - 1)]
     return f"{median(values):.3f} / {ninetieth:.3f} / {max(values):.2f}"

@@ -1,27 +1,17 @@
-"""The tasks that picks are measured on, in two parts: one to tune the strategy, one kept for the measurement only.
+"""The tasks that picks are measured on: to tune the strategy on, kept back once and seen since, and kept back.
 
-What was kept once and has been looked at belongs to `tune`: nothing is kept twice.
+What was kept once and has been looked at is never kept again.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from sklearn import datasets
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-Split = tuple[Tensor, Tensor]
-_Arrays = tuple[np.ndarray, np.ndarray]
-
-
-def mlp(*widths: int, activation: type[nn.Module] = nn.ReLU) -> nn.Module:
-    """A perceptron over flat inputs."""
-    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), activation())]
-    return nn.Sequential(*layers[:-1])
+from benchmarks.picks.kept import KEPT
+from benchmarks.picks.picktask import Arrays, PickTask, bundled, mlp
 
 
 def cnn() -> nn.Module:
@@ -85,59 +75,14 @@ class Tokens(nn.Module):
         return self.head(torch.relu(self.mix(pairs)).mean(1))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PickTask:
-    """A small task: its arrays are split 3 to 1, its inputs (and a regression's targets) standardized.
-
-    Inputs that are `tokens` stay as they are.
-    """
-
-    arrays: Callable[[], _Arrays]
-    model: Callable[[], nn.Module]
-    part: Literal["tune", "kept"]
-    epochs: int = 20
-    batch_size: int = 32
-    regression: bool = False
-    tokens: bool = False
-
-    def data(self) -> tuple[Split, Split]:
-        x, y = self.arrays()
-        order = np.random.default_rng(0).permutation(len(x))
-        x, y = x[order], y[order]
-        cut = len(x) * 3 // 4
-        if not self.tokens:
-            # Clipped, since a pixel that was never lit in training has no scale.
-            x = np.clip((x - x[:cut].mean(0)) / (x[:cut].std(0) + 1e-6), -5, 5)
-        if self.regression:
-            y = ((y - y[:cut].mean(0)) / y[:cut].std()).reshape(len(y), -1)
-        inputs = torch.tensor(x, dtype=torch.int64 if self.tokens else torch.float32)
-        targets = torch.tensor(y, dtype=torch.float32 if self.regression else torch.int64)
-        return (inputs[:cut], targets[:cut]), (inputs[cut:], targets[cut:])
-
-    def loss(self, model: nn.Module, batch: Split) -> Tensor:
-        x, y = batch
-        return F.mse_loss(model(x), y) if self.regression else F.cross_entropy(model(x), y)
-
-
-def _bundled(load: Callable[..., _Arrays], most: int | None = None) -> Callable[[], _Arrays]:
-    """A data set that comes with scikit-learn, the first `most` examples of it in an order of their own."""
-
-    def arrays() -> _Arrays:
-        x, y = load(return_X_y=True)
-        chosen = np.random.default_rng(1).permutation(len(x))[:most]
-        return x[chosen], y[chosen]
-
-    return arrays
-
-
-def _teacher() -> _Arrays:
+def _teacher() -> Arrays:
     """A small random network's answers to normal inputs, with noise: 400 of 8 features."""
     draw = np.random.default_rng(3)
     x, first, second = draw.normal(size=(400, 8)), draw.normal(size=(8, 6)), draw.normal(size=6)
     return x, np.tanh(x @ first) @ second + 0.2 * draw.normal(size=400)
 
 
-def _spirals() -> _Arrays:
+def _spirals() -> Arrays:
     """Two arms of one and a half turns, with noise: 400 points."""
     draw = np.random.default_rng(4)
     y = np.arange(400) % 2
@@ -146,45 +91,45 @@ def _spirals() -> _Arrays:
     return np.stack([turn * np.cos(angle), turn * np.sin(angle)], 1) + 0.3 * draw.normal(size=(400, 2)), y
 
 
-def _moons() -> _Arrays:
+def _moons() -> Arrays:
     return datasets.make_moons(400, noise=0.25, random_state=5)
 
 
-def _clusters() -> _Arrays:
+def _clusters() -> Arrays:
     return datasets.make_classification(
         500, n_features=20, n_informative=6, n_classes=4, flip_y=0.1, class_sep=1.5, random_state=6
     )
 
 
-def _friedman() -> _Arrays:
+def _friedman() -> Arrays:
     return datasets.make_friedman1(400, noise=1.0, random_state=7)
 
 
-def _parity() -> _Arrays:
+def _parity() -> Arrays:
     """Whether an odd number of three signs is negative, beside three features that say nothing: 400 points."""
     draw = np.random.default_rng(8)
     x = draw.normal(size=(400, 6))
     return x, (np.prod(np.sign(x[:, :3]), 1) < 0).astype(np.int64)
 
 
-def _mislabelled() -> _Arrays:
+def _mislabelled() -> Arrays:
     """700 digits, one label in five drawn anew."""
-    x, y = _bundled(datasets.load_digits, 700)()
+    x, y = bundled(datasets.load_digits, 700)()
     draw = np.random.default_rng(11)
     return x, np.where(draw.random(len(y)) < 0.2, draw.integers(0, 10, len(y)), y)
 
 
-def _checkerboard() -> _Arrays:
+def _checkerboard() -> Arrays:
     """Four by four fields: 600 points."""
     x = np.random.default_rng(12).uniform(0, 4, size=(600, 2))
     return x, np.floor(x).sum(1).astype(np.int64) % 2
 
 
-def _circles() -> _Arrays:
+def _circles() -> Arrays:
     return datasets.make_circles(400, noise=0.12, factor=0.6, random_state=13)
 
 
-def _housing() -> _Arrays:
+def _housing() -> Arrays:
     """Skewed features with ratios between them, and a skewed price: 600 rows."""
     draw = np.random.default_rng(14)
     rooms, people, income = draw.lognormal(1.5, 0.4, 600), draw.lognormal(1, 0.5, 600), draw.lognormal(1.2, 0.5, 600)
@@ -194,7 +139,7 @@ def _housing() -> _Arrays:
     return np.column_stack([rooms, people, income, place, draw.lognormal(3, 1, 600)]), np.minimum(price, 12)
 
 
-def _tokens() -> _Arrays:
+def _tokens() -> Arrays:
     """Sentences of 12 tokens; the class is which of three pairs stands in it, in 480 of 600 of them."""
     draw = np.random.default_rng(15)
     x, y = draw.integers(0, 16, size=(600, 12)), draw.integers(0, 3, 600)
@@ -204,12 +149,12 @@ def _tokens() -> _Arrays:
     return x, y
 
 
-def _pixels() -> _Arrays:
-    x, _ = _bundled(datasets.load_digits, 500)()
+def _pixels() -> Arrays:
+    x, _ = bundled(datasets.load_digits, 500)()
     return x, x
 
 
-def _arms() -> _Arrays:
+def _arms() -> Arrays:
     """Three arms of four fifths of a turn, with noise: 450 points."""
     draw = np.random.default_rng(17)
     y = np.arange(450) % 3
@@ -218,7 +163,7 @@ def _arms() -> _Arrays:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1), y
 
 
-def _waves() -> _Arrays:
+def _waves() -> Arrays:
     """A product of two waves with noise: 500 points of the plane."""
     draw = np.random.default_rng(18)
     x = draw.uniform(-1, 1, size=(500, 2))
@@ -227,43 +172,44 @@ def _waves() -> _Arrays:
 
 TASKS: Mapping[str, PickTask] = {
     "digits": PickTask(
-        arrays=_bundled(datasets.load_digits, 800), model=lambda: mlp(64, 32, 10), part="tune", batch_size=64
+        arrays=bundled(datasets.load_digits, 800), model=lambda: mlp(64, 32, 10), part="tune", batch_size=64
     ),
-    "wine": PickTask(arrays=_bundled(datasets.load_wine), model=lambda: mlp(13, 16, 3), part="tune", epochs=30),
+    "wine": PickTask(arrays=bundled(datasets.load_wine), model=lambda: mlp(13, 16, 3), part="tune", epochs=30),
     "diabetes": PickTask(
-        arrays=_bundled(datasets.load_diabetes), model=lambda: mlp(10, 32, 1), part="tune", regression=True
+        arrays=bundled(datasets.load_diabetes), model=lambda: mlp(10, 32, 1), part="tune", targets="values"
     ),
     "moons": PickTask(arrays=_moons, model=lambda: mlp(2, 24, 24, 2), part="tune", epochs=25),
-    "teacher": PickTask(arrays=_teacher, model=lambda: mlp(8, 24, 24, 1), part="tune", regression=True, epochs=25),
+    "teacher": PickTask(arrays=_teacher, model=lambda: mlp(8, 24, 24, 1), part="tune", targets="values", epochs=25),
     "clusters": PickTask(arrays=_clusters, model=lambda: mlp(20, 48, 4), part="tune", batch_size=64),
-    "digits cnn": PickTask(arrays=_bundled(datasets.load_digits, 600), model=cnn, part="tune", epochs=30),
+    "digits cnn": PickTask(arrays=bundled(datasets.load_digits, 600), model=cnn, part="tune", epochs=30),
     "digits deep": PickTask(
-        arrays=_bundled(datasets.load_digits, 800), model=lambda: mlp(64, 24, 24, 24, 10), part="tune"
+        arrays=bundled(datasets.load_digits, 800), model=lambda: mlp(64, 24, 24, 24, 10), part="tune"
     ),
-    "iris": PickTask(arrays=_bundled(datasets.load_iris), model=lambda: mlp(4, 16, 3), part="tune", epochs=30),
+    "iris": PickTask(arrays=bundled(datasets.load_iris), model=lambda: mlp(4, 16, 3), part="tune", epochs=30),
     "breast cancer": PickTask(
-        arrays=_bundled(datasets.load_breast_cancer), model=lambda: mlp(30, 16, 16, 2), part="tune"
+        arrays=bundled(datasets.load_breast_cancer), model=lambda: mlp(30, 16, 16, 2), part="tune"
     ),
-    "friedman": PickTask(arrays=_friedman, model=lambda: mlp(10, 24, 24, 1), part="tune", regression=True, epochs=25),
+    "friedman": PickTask(arrays=_friedman, model=lambda: mlp(10, 24, 24, 1), part="tune", targets="values", epochs=25),
     "spirals": PickTask(arrays=_spirals, model=lambda: mlp(2, 32, 32, 2, activation=nn.Tanh), part="tune", epochs=30),
     "digits attention": PickTask(
-        arrays=_bundled(datasets.load_digits, 400), model=Attention, part="tune", epochs=30, batch_size=64
+        arrays=bundled(datasets.load_digits, 400), model=Attention, part="tune", epochs=30, batch_size=64
     ),
     "parity": PickTask(arrays=_parity, model=lambda: mlp(6, 32, 2, activation=nn.Tanh), part="tune", epochs=30),
     "mislabelled digits": PickTask(
-        arrays=_mislabelled, model=lambda: mlp(64, 40, 10), part="kept", epochs=25, batch_size=64
+        arrays=_mislabelled, model=lambda: mlp(64, 40, 10), part="seen", epochs=25, batch_size=64
     ),
-    "checkerboard": PickTask(arrays=_checkerboard, model=lambda: mlp(2, 48, 48, 2), part="kept", epochs=40),
+    "checkerboard": PickTask(arrays=_checkerboard, model=lambda: mlp(2, 48, 48, 2), part="seen", epochs=40),
     "circles": PickTask(
-        arrays=_circles, model=lambda: mlp(2, 16, 16, 16, 2, activation=nn.Tanh), part="kept", epochs=25
+        arrays=_circles, model=lambda: mlp(2, 16, 16, 16, 2, activation=nn.Tanh), part="seen", epochs=25
     ),
-    "housing": PickTask(arrays=_housing, model=lambda: mlp(6, 32, 32, 1), part="kept", regression=True),
+    "housing": PickTask(arrays=_housing, model=lambda: mlp(6, 32, 32, 1), part="seen", targets="values"),
     "tokens": PickTask(
-        arrays=_tokens, model=lambda: Tokens(16, 8, 3), part="kept", epochs=25, batch_size=50, tokens=True
+        arrays=_tokens, model=lambda: Tokens(16, 8, 3), part="seen", epochs=25, batch_size=50, tokens=True
     ),
-    "autoencoder": PickTask(arrays=_pixels, model=Autoencoder, part="kept", epochs=25, batch_size=50, regression=True),
-    "three arms": PickTask(arrays=_arms, model=lambda: mlp(2, 32, 32, 3), part="kept", epochs=40),
+    "autoencoder": PickTask(arrays=_pixels, model=Autoencoder, part="seen", epochs=25, batch_size=50, targets="values"),
+    "three arms": PickTask(arrays=_arms, model=lambda: mlp(2, 32, 32, 3), part="seen", epochs=40),
     "waves": PickTask(
-        arrays=_waves, model=lambda: mlp(2, 32, 32, 1, activation=nn.Tanh), part="kept", epochs=30, regression=True
+        arrays=_waves, model=lambda: mlp(2, 32, 32, 1, activation=nn.Tanh), part="seen", epochs=30, targets="values"
     ),
+    **KEPT,
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Outcome, Ramp, Report
 from workers.cohort import Cohort
+from workers.fused.stacking import Stacking
 from workers.lane import PreparedTask
 
 OPTIMIZERS: Mapping[str, tuple[str, Mapping[str, float]]] = {
@@ -82,9 +83,14 @@ def value_of(report: Report) -> float:
     return value if all(map(math.isfinite, (value, *report.step_losses))) else math.inf
 
 
-def train(prepared: PreparedTask, jobs: Sequence[Job], read: Callable[[Report], list[float]]) -> dict[str, list[float]]:
+def train(
+    prepared: PreparedTask,
+    jobs: Sequence[Job],
+    read: Callable[[Report], list[float]],
+    stacking: Stacking | None = None,
+) -> dict[str, list[float]]:
     """What is read off every report, in one row a job, by its key."""
-    cohort = Cohort(prepared, fused=True, most=_MOST)
+    cohort = Cohort(prepared, fused=True, most=_MOST, stacking=stacking)
     cohort.join(jobs)
     curves: dict[str, list[float]] = {each.key: [] for each in jobs}
     for said in reports(cohort):

@@ -3,7 +3,8 @@
     low, high = probe_span(range_test)
     spend = means(lane_probe, epochs=20, picks=5)
     probe = LrProbe(low=low, high=high, seeds=(0, 1, 2), epochs=20, objective=objective,
-                    afford=spend.afford, at_once=spend.at_once)
+                    untrained=untrained(range_test, objective.metric),
+                    afford=spend.afford, shared=spend.shared, at_once=spend.at_once)
     while stretches := probe.ask():
         for each in stretches:             # train every lane up to its stretch's epoch, without early stopping
             probe.tell(Probed(lr=each.lr, seed=each.seed, values=..., exploded=...))
@@ -14,7 +15,7 @@ Lanes that a round does not mention are over; those that it mentions go on where
 
 from sweeps.lrprobe.means import Means, means
 from sweeps.lrprobe.probe import LrProbe, Stretch
-from sweeps.lrprobe.span import probe_span
+from sweeps.lrprobe.span import probe_span, span_steps, untrained
 from sweeps.lrprobe.verdict import Verdict
 
-__all__ = ["LrProbe", "Means", "Stretch", "Verdict", "means", "probe_span"]
+__all__ = ["LrProbe", "Means", "Stretch", "Verdict", "means", "probe_span", "span_steps", "untrained"]

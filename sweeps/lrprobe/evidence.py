@@ -19,8 +19,8 @@ class Evidence:
     counts, a curve is the best so far.
     """
 
-    def __init__(self, objective: Objective, epochs: int):
-        self._objective, self._epochs = objective, epochs
+    def __init__(self, objective: Objective, epochs: int, untrained: float | None = None):
+        self._objective, self._epochs, self._untrained = objective, epochs, untrained
         self._lanes: dict[tuple[float, int], Probed] = {}
 
     @property
@@ -95,8 +95,8 @@ class Evidence:
         return max(ends) - min(ends)
 
     def start(self) -> float:
-        """About what an untrained model has: the first epoch at the lowest LR that was tried."""
-        return self.curve(self.lrs[0])[0]
+        """What an untrained model has; where nobody said, what the lowest LR that was tried has after an epoch."""
+        return self.curve(self.lrs[0])[0] if self._untrained is None else self._turned([self._untrained])[0]
 
     def _ends(self, lr: float, epochs: int) -> dict[int, float]:
         """The value after so many epochs, by seed."""

@@ -1,9 +1,8 @@
-"""Which lanes a probe trains, round by round: successive halving over a grid of LRs, then other seeds for the best."""
+"""Which lanes a probe trains, round by round: a grid of LRs to half of the budget, then the best on every seed."""
 
 import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from sweeps.lrprobe.evidence import Evidence
 from sweeps.lrprobe.promise import promising
@@ -15,12 +14,14 @@ FINE, COARSE = 10**0.4, 10**0.6
 """The factor from one LR of the grid to the next, where the budget affords the finer one and where it does not."""
 _FINE_NEEDS, _FINE_AT_ONCE = 6, 12
 """Full trainings that a probe over the finer grid takes at least, and one with all seeds at once."""
-_RUNGS = (1 / 2,)
-"""Where lanes are judged, in shares of the budget. Judging earlier loses the best one (docs/decisions/0007)."""
+_RUNG = 1 / 2
+"""Where lanes are judged, as a share of the budget. Judging earlier loses the best one (docs/decisions/0007)."""
 _FINALISTS = 3
 """LRs that are trained on every seed, if that can be afforded."""
 _EXTENSIONS = 6
 """How often the grid grows beyond its span, by two LRs each time, while the best one lies at its end."""
+_KEPT_FREE = 2
+"""LRs that can still be trained to the end on every seed when the grid has grown."""
 _DISAPPOINTING = 0.05
 """Share of the improvement by which finalists must fall behind, for the next ones to be trained on every seed, too."""
 _RETREATS = 2
@@ -39,11 +40,13 @@ class Stretch:
 class LrProbe:
     """Says which lanes to train and, in the end, which initial LR is best. A pure function of what it is told.
 
-    `low`..`high` is the span of LRs to look at, from where learning begins to where it explodes; `epochs` the budget.
-    Lanes run the real schedule over the real budget, and are judged at `rungs`. `afford` is what the probe may spend,
-    in epochs of one lane; it is kept to where that leaves anything to conclude: one LR is trained to the end in any
-    case. `at_once` trains every LR on all seeds from the start: twice the lanes in half the time, where lanes that are
-    stacked cost next to nothing. Raises ValueError for a span, seeds or a budget that are none.
+    `low`..`high` is the span of LRs to look at, from where learning begins to where it explodes; `epochs` the budget;
+    `untrained` the objective of a model that has learned nothing, which says how much there is to gain.
+    Lanes run the real schedule over the real budget, and are judged at `rung`. `afford` is what their epochs may come
+    to, where an epoch of a round that was not planned costs `shared` more; it is kept to where that leaves anything to
+    conclude: one LR is trained to the end in any case. `at_once` trains every LR on all seeds from the start: more
+    lanes in two thirds of the time, where lanes that are stacked cost next to nothing. Raises ValueError for a span,
+    seeds or a budget that are none.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class LrProbe:
         seeds: Sequence[int],
         epochs: int,
         objective: Objective,
+        untrained: float | None = None,
         afford: float = math.inf,
+        shared: float = 0.0,
         at_once: bool = False,
     ):
         if not 0 < low < high < math.inf:
@@ -64,29 +69,28 @@ class LrProbe:
         if epochs < 1:
             raise ValueError(f"a probe's budget must be at least one epoch, got {epochs}")
         self._low, self._high, self._seeds, self._epochs = low, high, tuple(seeds), epochs
-        self._afford = afford
+        self._afford, self._shared, self._unplanned = afford, shared, 0
         self._first, self._others = (self._seeds, ()) if at_once else (self._seeds[:1], self._seeds[1:])
         self._step = FINE if afford >= (_FINE_AT_ONCE if at_once else _FINE_NEEDS) * epochs else COARSE
-        self._evidence = Evidence(objective, epochs)
+        self._evidence = Evidence(objective, epochs, untrained)
         self._trained: dict[tuple[float, int], int] = {}
         self._pending: dict[tuple[float, int], int] = {}
         self._rounds = self._plan()
         self._over = False
 
     @property
-    def rungs(self) -> tuple[int, ...]:
-        """Epochs at which rounds end, all but the last.
+    def rung(self) -> int:
+        """The epoch at which lanes are judged.
 
-        >>> LrProbe(low=1e-3, high=1, seeds=[0], epochs=20, objective=Objective()).rungs
-        (10,)
+        >>> LrProbe(low=1e-3, high=1, seeds=[0], epochs=20, objective=Objective()).rung
+        10
         """
-        marks = {max(1, round(share * self._epochs)) for share in _RUNGS}
-        return tuple(sorted(mark for mark in marks if mark < self._epochs))
+        return max(1, round(_RUNG * self._epochs))
 
     @property
-    def spent(self) -> int:
-        """Epochs of one lane that were trained so far."""
-        return sum(self._trained.values())
+    def spent(self) -> float:
+        """Epochs of lanes that were trained so far, with what rounds cost that were not planned."""
+        return sum(self._trained.values()) + self._shared * self._unplanned
 
     def ask(self) -> list[Stretch]:
         """The next round, once all of the last one was told (before that: none, and none when the probe is over).
@@ -123,75 +127,94 @@ class LrProbe:
         return conclude(self._evidence, epochs=self._epochs, seeds=len(self._seeds), step=self._step)
 
     def _plan(self) -> Iterator[list[Stretch]]:
-        alive = _grid(self._low, self._high, self._step)
-        for mark, after in pairwise((*self.rungs, self._epochs)):
-            alive = yield from self._survey(alive, mark)
-            alive = promising(self._evidence, alive, at=mark, epochs=self._epochs)
-            alive = self._affordable(alive, after=after, at=mark)
-        yield self._stretches(alive, self._first, self._epochs)
-        yield from self._verify(self._evidence.stable(alive))
+        alive = yield from self._survey()
+        alive = promising(self._evidence, alive, at=self.rung, epochs=self._epochs)
+        alive = self._affordable(self._best_first(alive))
+        spare = self._left() - self._to_the_end(len(alive))
+        finalists, seeds = self._finalists(alive, spare)
+        # All at once: other seeds that wait for the first ones to come to the end would make half a pass more.
+        yield [*self._stretches(alive, self._first), *self._stretches(finalists, seeds)]
+        yield from self._reconsider(alive)
 
-    def _survey(self, lrs: Sequence[float], until: int) -> Generator[list[Stretch], None, list[float]]:
-        """LRs up to a rung, and more of them at an end where the best one lies; gives the stable ones."""
-        yield self._stretches(lrs, self._first, until)
-        lrs = self._evidence.stable(lrs)
+    def _survey(self) -> Generator[list[Stretch], None, list[float]]:
+        """The grid up to the rung, and more of it at an end where the best LR lies; gives the stable ones."""
+        yield self._stretches(_grid(self._low, self._high, self._step), self._first, self.rung)
+        lrs = self._evidence.stable(self._evidence.lrs)
         for _ in range(_EXTENSIONS):
-            beyond = self._beyond(lrs, until)
-            if not beyond or self._left() < 2 * self._epochs:
+            beyond = self._beyond(lrs)
+            needed = (len(beyond) * len(self._first) + self._shared) * self.rung
+            if lrs:
+                needed += self._to_the_end(_KEPT_FREE) + _KEPT_FREE * len(self._others) * self._epochs
+            if not beyond or self._left() < needed:
                 break
-            yield self._stretches((*lrs, *beyond), self._first, until)
+            self._unplanned += self.rung
+            yield self._stretches((*lrs, *beyond), self._first, self.rung)
             lrs = self._evidence.stable((*lrs, *beyond))
         return lrs
 
-    def _beyond(self, stable: Sequence[float], at: int) -> list[float]:
+    def _beyond(self, stable: Sequence[float]) -> list[float]:
         """Two more LRs at the end of the grid where the best one lies."""
         lrs = self._evidence.lrs
-        best = min(stable, key=lambda lr: self._evidence.value(lr, at), default=None)
+        best = next(iter(self._best_first(stable)), None)
         if best is None or best == lrs[0]:
             return [lrs[0] / self._step**2, lrs[0] / self._step]
         return [best * self._step, best * self._step**2] if best == lrs[-1] else []
 
-    def _affordable(self, alive: Sequence[float], *, after: int, at: int) -> list[float]:
-        """The best of them, as many as leave enough to train one of them on another seed."""
-        left = self._left() - (self._epochs if self._others else 0)
-        many = max(1, int(left // ((after - at) * len(self._first))) if math.isfinite(left) else len(alive))
-        return sorted(sorted(alive, key=lambda lr: self._evidence.value(lr, at))[:many])
+    def _best_first(self, lrs: Iterable[float]) -> list[float]:
+        return sorted(lrs, key=lambda lr: self._evidence.value(lr, self.rung))
 
-    def _verify(self, alive: Sequence[float]) -> Iterator[list[Stretch]]:
-        """The best LRs on the other seeds; the next ones, should those disappoint; lower ones, if all explode."""
-        ranked, retreats = self._evidence.ranked(alive), 0
+    def _affordable(self, ranked: list[float]) -> list[float]:
+        """As many of them as leave enough to train one on the other seeds."""
+        left = self._left() - len(self._others) * self._epochs
+        many = sum(self._to_the_end(count) <= left for count in range(1, len(ranked) + 1))
+        return ranked[: max(1, many)]
+
+    def _to_the_end(self, lrs: int) -> int:
+        """Epochs that so many LRs take from the rung to the end, on the seeds that they began with."""
+        return lrs * len(self._first) * (self._epochs - self.rung)
+
+    def _reconsider(self, alive: Sequence[float]) -> Iterator[list[Stretch]]:
+        """Further LRs on every seed, should those that were trained so disappoint; lower ones, if all explode."""
+        alive, retreats = list(alive), 0
         while True:
-            if not ranked:
-                if retreats == _RETREATS or self._left() < self._epochs * len(self._seeds):
-                    return
-                # Between the LRs of the grid, where no lane has been.
-                ranked = [min(self._evidence.exploding()) / self._step ** (0.5 if retreats == 0 else 1)]
-                retreats += 1
-                yield self._stretches(ranked, self._first, self._epochs)
-            finalists, seeds = self._finalists(ranked)
-            if seeds:
-                yield self._stretches(finalists, seeds, self._epochs)
-            ranked = self._evidence.stable(ranked[len(finalists) :])
-            verified = self._evidence.stable(finalists)
-            if verified and not (seeds and self._disappoint(verified, ranked)):
+            stable = self._evidence.stable(alive)
+            verified = [lr for lr in stable if self._evidence.seeds(lr, self._epochs) == len(self._seeds)]
+            others = self._evidence.ranked(lr for lr in stable if lr not in verified)
+            if verified and not self._disappoint(verified, others):
                 return
+            spare = self._left() - self._shared * self._epochs
+            if others:
+                further = self._stretches(*self._finalists(others, spare))
+            elif retreats == _RETREATS or spare < self._epochs * len(self._seeds):
+                return
+            else:
+                # Between the LRs of the grid, where no lane has been.
+                alive = [min(self._evidence.exploding()) / self._step ** (0.5 if retreats == 0 else 1)]
+                retreats += 1
+                further = self._stretches(alive, self._seeds)
+            if all((each.lr, each.seed) in self._trained for each in further):
+                return
+            self._unplanned += self._epochs
+            yield further
 
     def _disappoint(self, verified: Sequence[float], others: Sequence[float]) -> bool:
-        """True if all seeds show the finalists to be worse than LRs that have fewer."""
-        best, other = (min(map(self._evidence.last, lrs), default=math.inf) for lrs in (verified, others))
+        """True if all seeds show LRs to be worse than others that have fewer."""
+        if not others:
+            return False
+        best, other = (min(map(self._evidence.last, lrs)) for lrs in (verified, others))
         return best > other + _DISAPPOINTING * (self._evidence.start() - other)
 
-    def _finalists(self, ranked: Sequence[float]) -> tuple[Sequence[float], Sequence[int]]:
+    def _finalists(self, ranked: Sequence[float], spare: float) -> tuple[Sequence[float], Sequence[int]]:
         """As many LRs and other seeds as can be afforded; rather fewer LRs than fewer seeds."""
-        trainings = self._left() / self._epochs
+        trainings = spare / self._epochs
         many = min(_FINALISTS, len(ranked), trainings / max(1, len(self._others)))
-        if many >= 1:
+        if many >= 1 or not ranked:
             return ranked[: int(many)], self._others
         return ranked[:1], self._others[: max(0, int(trainings))]
 
-    def _stretches(self, lrs: Iterable[float], seeds: Iterable[int], epochs: int) -> list[Stretch]:
+    def _stretches(self, lrs: Iterable[float], seeds: Iterable[int], epochs: int | None = None) -> list[Stretch]:
         seeds = list(seeds)
-        return [Stretch(lr=lr, seed=seed, epochs=epochs) for lr in lrs for seed in seeds]
+        return [Stretch(lr=lr, seed=seed, epochs=epochs or self._epochs) for lr in lrs for seed in seeds]
 
     def _left(self) -> float:
         return self._afford - self.spent

@@ -1,5 +1,6 @@
 """Where a probe looks: the span of LRs that a range test's curves leave open."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -17,6 +18,8 @@ _LITTLE = 0.2
 """A ramp whose loss fell by less than this share of its start says by its lowest loss next to nothing."""
 _UNDER, _WIDE = 2.0, 200.0
 """The span then ends this factor below the LR at which the loss exploded, and is so wide."""
+_SHARE, _FEWEST = 1 / 5, 60
+"""A ramp that is to say where a probe looks takes this share of a training's steps, and so many at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,24 @@ class _Ramp:
     lowest: float
     exploded: float
     fell: float
+
+
+def span_steps(asked: int, budget: int) -> int:
+    """The steps of a ramp that a probe of so many steps a lane follows: what was asked for, unless that is too dear.
+
+    >>> [span_steps(100, budget) for budget in (150, 400, 10_000)], span_steps(40, 150)
+    ([60, 80, 100], 40)
+    """
+    return min(asked, max(_FEWEST, int(_SHARE * budget)))
+
+
+def untrained(test: RangeTest, metric: str) -> float | None:
+    """What a model has that has learned nothing, the median over the seeds; None where nothing was validated.
+
+    The first look at a ramp comes after a few steps at its lowest LRs, at which next to nothing is learned.
+    """
+    firsts = [values[0] for values in test.metrics.get(metric, ()) if values and math.isfinite(values[0])]
+    return median(firsts) if firsts else None
 
 
 def probe_span(test: RangeTest) -> tuple[float, float]:

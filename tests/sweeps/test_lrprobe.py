@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,9 @@ def new(
     seeds: Sequence[int] = (0, 1, 2),
     epochs: int = EPOCHS,
     objective: Objective | None = None,
+    untrained: float | None = None,
     runs: float = math.inf,
+    shared: float = 0.0,
     at_once: bool = False,
 ) -> LrProbe:
     return LrProbe(
@@ -71,7 +74,9 @@ def new(
         seeds=seeds,
         epochs=epochs,
         objective=objective or Objective(value="last"),
+        untrained=untrained,
         afford=runs * max(epochs, 1),
+        shared=shared,
         at_once=at_once,
     )
 
@@ -109,6 +114,23 @@ def test_the_best_lr_of_a_span_is_found(best: float, below: float, above: float,
 def test_a_span_beside_the_best_lr_is_left(low: float, high: float, at_once: bool) -> None:
     curve = learning(0.01)
     assert regret(curve, verdict(curve, low=low, high=high, at_once=at_once).initial_lr) < 0.03
+
+
+@both
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_what_is_as_good_is_measured_by_all_there_is_to_gain(
+    direction: Literal["minimize", "maximize"], at_once: bool
+) -> None:
+    sign = 1 if direction == "minimize" else -1
+
+    def easy(lr: float, seed: int, epoch: int) -> float:
+        """Falls from 100 to almost nothing in the first epoch, at any LR of the span."""
+        return sign * (0.3 / epoch + abs(math.log10(lr / 0.03)))
+
+    aim = Objective(metric="val/score", direction=direction, value="last")
+    settings: dict[str, Any] = {"low": 1e-3, "high": 1.0, "objective": aim, "at_once": at_once}
+    (low, high), (lower, higher) = (verdict(easy, **settings, untrained=each).interval for each in (None, sign * 100.0))
+    assert lower < 10**-2.5 < low < 0.03 < high < 10**-0.5 < higher
 
 
 @both

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.lanerecords import LaneProbe
-from sweeps.lrprobe import means, probe_span
+from sweeps.lrprobe import means, probe_span, untrained
 from sweeps.rangetest import ramp_lrs, read_range_test
 from sweeps.records import Ramp, RangeTest
 
@@ -26,6 +26,13 @@ def test_the_span_lies_around_the_lr_of_the_lowest_loss(lowest: float, scale: fl
     assert low == pytest.approx(high / 200)
     # The moving average is late by as many steps as it remembers.
     assert 1 < high / 2 / 10**lowest < 10 ** (10 * 7 / 99)
+
+
+def test_an_untrained_model_has_what_the_first_looks_saw() -> None:
+    test, looks = ramped(0.01, 0.01, 0.01), [[2.0, 1.0], [math.inf, 0.0], [3.0, 0.5]]
+    seen = read_range_test("SGD", test.seeds, LRS, test.losses, metric_steps=(4, 8), metrics={"val/loss": looks})
+    assert untrained(seen, "val/loss") == 2.5
+    assert (untrained(seen, "val/accuracy"), untrained(test, "val/loss")) == (None, None)
 
 
 def test_one_seed_in_three_does_not_move_the_span() -> None:
@@ -61,13 +68,14 @@ def probe(alone: float, fixed: float, each: float) -> LaneProbe:
 @pytest.mark.parametrize(
     ("lanes", "picks", "runs", "afford", "at_once"),
     [
-        pytest.param(probe(1.0, 1.0, 0.1), 1, 3.0, 20.0, True, id="a cheap lane: all seeds at once"),
-        pytest.param(probe(1.0, 5.0, 0.1), 5, 3.0, 20.0, True, id="picks share the fixed part"),
-        pytest.param(probe(1.0, 0.0, 0.25), 1, 3.0, 12.0, False, id="a dear lane: one seed after another"),
-        pytest.param(probe(1.0, 0.5, 0.2), 1, 3.7, 16.0, True, id="just enough for all at once"),
+        pytest.param(probe(1.0, 1.0, 0.1), 1, 4.0, 24.0, True, id="a cheap lane: all seeds at once"),
+        pytest.param(probe(1.0, 5.0, 0.1), 5, 4.0, 24.0, True, id="picks share the fixed part"),
+        pytest.param(probe(1.0, 0.0, 0.2), 1, 3.0, 12.75, False, id="a dear lane: the best on other seeds"),
+        pytest.param(probe(1.0, 0.4, 0.2), 1, 4.0, 14.0, False, id="for them half a pass more"),
+        pytest.param(probe(1.0, 0.2, 0.2), 1, 4.0, 16.0, True, id="just enough for all at once"),
         pytest.param(probe(1.0, 2.0, 0.5), 1, 3.0, 10.0, False, id="never less than ten"),
-        pytest.param(LaneProbe(alone=1.0, refused="no"), 1, 12.0, 12.0, False, id="lanes that take turns"),
-        pytest.param(LaneProbe(alone=1.0, stacked={4: 0.1}), 1, 3.0, 30.0, True, id="a single count"),
+        pytest.param(LaneProbe(alone=1.0, refused="no"), 1, 15.0, 12.75, False, id="lanes that take turns"),
+        pytest.param(LaneProbe(alone=1.0, stacked={4: 0.1}), 1, 3.0, 25.5, True, id="a single count"),
     ],
 )
 def test_what_lanes_cost_says_how_many_a_probe_affords(
