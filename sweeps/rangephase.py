@@ -14,7 +14,7 @@ from sweeps.lrprobe import span_steps
 from sweeps.ports import Runner
 from sweeps.rangetest import ramp_lrs, read_range_test
 from sweeps.records import Ended, Event, Job, Notice, Ramp, RangeTest, Report, Started, Stop
-from sweeps.spec import OptimizerSpec, SweepSpec
+from sweeps.spec import RAMP_STEPS, OptimizerSpec, SweepSpec
 from sweeps.widening import wider
 
 _WIDENED = 2
@@ -67,9 +67,8 @@ class RangePhase:
         warn: Callable[[Finding], None] = lambda finding: None,
     ):
         self._warn, self._probed = warn, probed is not None
-        if spec.range_test is not None and probed is not None:
-            steps = span_steps(spec.range_test.steps, probed)
-            spec = replace(spec, range_test=replace(spec.range_test, steps=steps))
+        if spec.range_test is not None and spec.range_test.steps == RAMP_STEPS and probed is not None:
+            spec = replace(spec, range_test=replace(spec.range_test, steps=span_steps(probed)))
         self._spec, self._runner, self._recorded = spec, runner, keep
         self._tests = list(known)
         self._failed: list[_Attempt] = []

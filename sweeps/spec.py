@@ -65,15 +65,19 @@ class PrunerSpec:
     """Median only: trials that must have ended before any is pruned."""
 
 
+RAMP_STEPS = 100
+"""Of a range test where nobody said how many; fewer will do before a probe."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeTestSpec:
-    """The LR range test before the search: a ramp of `steps` steps on each of `seeds` seeds, or fewer before a probe.
+    """The LR range test before the search: a ramp of `steps` steps on each of `seeds` seeds.
 
     `group` names the one param group whose LR grows while the others stay at theirs; None: all grow, in their ratios.
     Such a test says what its group's LR may be; the search, whose LR is the whole trial's, takes no bounds from it.
     """
 
-    steps: int = 100
+    steps: int = RAMP_STEPS
     seeds: int = 3
     growth: Growth = "exponential"
     group: str | None = None

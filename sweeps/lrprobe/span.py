@@ -9,6 +9,7 @@ from sweeps.records import RangeTest
 from sweeps.rules.readings import middle
 from sweeps.rules.shape import explosion
 from sweeps.rules.smoothing import smoothed
+from sweeps.spec import RAMP_STEPS
 
 _WEIGHT = 0.9
 """The weight of the past in the moving average: a ramp of a hundred steps would be late with fastai's."""
@@ -31,13 +32,13 @@ class _Ramp:
     fell: float
 
 
-def span_steps(asked: int, budget: int) -> int:
-    """The steps of a ramp that a probe of so many steps a lane follows: what was asked for, unless that is too dear.
+def span_steps(budget: int) -> int:
+    """The steps of a ramp that a probe of so many steps a lane follows, where nobody said how many.
 
-    >>> [span_steps(100, budget) for budget in (150, 400, 10_000)], span_steps(40, 150)
-    ([60, 80, 100], 40)
+    >>> [span_steps(budget) for budget in (150, 400, 10_000)]
+    [60, 80, 100]
     """
-    return min(asked, max(_FEWEST, int(_SHARE * budget)))
+    return min(RAMP_STEPS, max(_FEWEST, int(_SHARE * budget)))
 
 
 def untrained(test: RangeTest, metric: str) -> float | None:

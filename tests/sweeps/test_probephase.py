@@ -40,6 +40,15 @@ def test_a_range_test_is_recorded_once_with_what_its_probe_found() -> None:
         assert longest == 12, "the best are trained to the end of the budget"
 
 
+@pytest.mark.parametrize(("asked", "steps"), [({}, 60), ({"steps": 70}, 70), ({"steps": 40}, 40)])
+def test_a_ramp_before_a_probe_is_short_unless_somebody_said_how_long(asked: dict[str, int], steps: int) -> None:
+    alone, probed = RangeTestSpec(seeds=1, **asked), RangeTestSpec(seeds=1, probe=3.0, **asked)
+    for spec, wanted in ((alone, asked.get("steps", 100)), (probed, steps)):
+        run = Run(small(trials=0, range_test=spec), ramps_and_trials(value=bowl))
+        assert run() is Ending.DONE
+        assert {job.ramp.steps for job in run.runner.submitted if job.ramp} == {wanted}
+
+
 def test_lanes_go_on_only_while_they_promise_something() -> None:
     run = Run(small(trials=0, range_test=PROBED), ramps_and_trials(value=bowl))
     run()
