@@ -36,9 +36,7 @@ def _finite(losses: Sequence[float]) -> list[float]:
 def range_tests(stacking: Stacking, seeds: Sequence[int], budget: int) -> dict[str, RangeTest]:
     """A range test of every optimizer, over its own scale of LRs, before probes of so many steps a lane."""
     rows = {name: optimizer_row(torch_name) for name, (torch_name, _) in OPTIMIZERS.items()}
-    ramps = {
-        name: Ramp(low=row.lr.low, high=row.lr.high, steps=span_steps(budget)) for name, row in rows.items()
-    }
+    ramps = {name: Ramp(low=row.lr.low, high=row.lr.high, steps=span_steps(budget)) for name, row in rows.items()}
     found = curves(stacking.prepared, ramps, seeds, stacking)
     # What a sweep's first look at a ramp sees.
     looks = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from service.tracking.embedded import quick_commits
+from service.store.embedded import quick_commits
 from tests.service.mlflow_server import home_in
 
 
