@@ -13,6 +13,8 @@ from sweeps.spec import RAMP_STEPS
 
 _WEIGHT = 0.9
 """The weight of the past in the moving average: a ramp of a hundred steps would be late with fastai's."""
+_SETTLED = 10
+"""Steps after which that average holds as many losses as it ever weighs, 1 / (1 - 0.9)."""
 _BELOW, _ABOVE = 100.0, 2.0
 """The span reaches this factor below the LR at which the ramp's loss was lowest, and above it."""
 _LITTLE = 0.2
@@ -68,8 +70,10 @@ def probe_span(test: RangeTest) -> tuple[float, float]:
 
 def _read(test: RangeTest, losses: Sequence[float]) -> _Ramp:
     curve = smoothed(losses, _WEIGHT)
-    end = explosion(curve)
-    lowest = min(range(end), key=curve.__getitem__)
+    # The first values of a moving average are those of single batches: a lucky one may be the lowest of all.
+    first = min(_SETTLED, len(curve) // 2)
+    end = first + explosion(curve[first:])
+    lowest = min(range(first, end), key=curve.__getitem__)
     start = fmean(losses[: max(1, len(losses) // 10)])
     return _Ramp(
         lowest=test.lrs[lowest],

@@ -49,6 +49,17 @@ def test_a_ramp_that_learns_next_to_nothing_says_only_where_it_explodes(
     assert 10 ** (-7 / 99) <= 2 * high / 10**explodes <= 10 ** (7 / 99)
 
 
+@pytest.mark.parametrize("lucky", [0, 3])
+def test_a_lucky_first_batch_is_not_where_the_loss_is_lowest(lucky: int) -> None:
+    def losses(first: float) -> list[float]:
+        ramp = [1 + math.log10(lr / 0.01) ** 2 / 4 if lr < 0.1 else 1e4 for lr in LRS]
+        return [first if step <= lucky else loss for step, loss in enumerate(ramp)]
+
+    tests = [read_range_test("SGD", [0], LRS, [losses(first)]) for first in (0.5, 5.0)]
+    assert probe_span(tests[0]) == probe_span(tests[1])
+    assert 1 < probe_span(tests[0])[1] / 2 / 0.01 < 10 ** (10 * 7 / 99)
+
+
 def test_a_curve_that_ends_early_counts_as_far_as_it_goes() -> None:
     losses = [1 / (1 + 100 * lr) for lr in LRS[:60]]
     low, high = probe_span(read_range_test("SGD", [0], LRS, [losses]))
