@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from service.records import Pulse
 from service.store.database import Database
-from service.store.order import last_to_first, within
+from service.store.reportorder import last_to_first, within
 from service.store.sweeps import SUMMARY, summary_of
 from service.store.tables import RangeTestRow, ReportRow, SweepRow
 

@@ -10,10 +10,10 @@ from sqlalchemy import Row, Select, func, select
 from service.records import Curve, ReportRecord, TrialRecord
 from service.store.codec import to_values, unpack, unpack_named
 from service.store.database import Database
-from service.store.order import first_to_last, within
 from service.store.picks import pick_of
 from service.store.rangetests import range_test
 from service.store.refusals import NotFound
+from service.store.reportorder import first_to_last, within
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, TrialRow
 from sweeps.records import Outcome, Pick, Proposal, RangeTest, TrialResult
 

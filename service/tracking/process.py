@@ -85,7 +85,7 @@ def main() -> None:
     """The child's side."""
     collect_seldom()
     from service.store import Store
-    from service.store.embedded import quick_commits
+    from service.store.mlflowfile import quick_commits
     from service.tracking.lean import load_lean_mlflow
     from service.tracking.thread import Tracking
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from service.store.embedded import quick_commits
+from service.store.mlflowfile import quick_commits
 from tests.service.mlflow_server import home_in
 
 
