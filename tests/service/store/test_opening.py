@@ -51,10 +51,12 @@ def test_a_missing_database_is_told_by_name(postgres_server: str) -> None:
 def test_a_server_that_came_back_is_used_again(postgres_url: str) -> None:
     with Store.open(postgres_url, upgrade=True) as store, psycopg.connect(postgres_url, autocommit=True) as admin:
         sweep_id = store.create_sweep(name="x", task="y", spec={}, total_trials=1)
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        # With a time, for without one it returns before they have ended: whom the cut hits in mid-statement is told so.
+        ended = admin.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        ).fetchall()
+        assert ended == [(True,)]
         store.claim(sweep_id, "1@here", 60)
 
 
