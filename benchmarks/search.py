@@ -3,12 +3,15 @@
 python -m benchmarks.search [--trials 64] [--seeds 5] [--lanes 1,4,8,16,32] [--pruners asha,none]
 
 More lanes mean that a proposal knows fewer results. Digits, as in benchmarks.sweeps; no store and no MLflow. The
-baseline is Optuna's own TPE with its default pruner, one trial after another (benchmarks.contenders.trial).
+baseline is Optuna's own TPE with its default pruner, one trial after another (benchmarks.contenders.trial). What a
+search costs is counted in epochs that its trials trained, which no other work on the machine changes.
 """
 
 import argparse
 import math
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -16,39 +19,53 @@ import optuna
 from benchmarks.contenders.trial import HIGH, LOW, OPTIMIZERS, SCHEDULERS, train
 from benchmarks.sweeps import SPEC
 from sweeps.coordinator import Coordinator, Past
-from sweeps.records import Pick
+from sweeps.records import Pick, Reported
 from sweeps.specfile import parse_spec
 from workers.inline import InlineRunner
 from workers.tasks.digits import DigitsMLP
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The best value of every pair, best first, and the epochs that all trials trained."""
+
+    values: list[float]
+    epochs: int
+
+
 class Best:
-    """A Recorder that keeps the picks and forgets all else."""
+    """A Recorder that keeps the picks, counts epochs and forgets all else."""
 
     picks: list[Pick]
+    epochs: int = 0
 
     def picked(self, picks: list[Pick]) -> None:
         self.picks = picks
+
+    def reported(self, epochs: Sequence[Reported]) -> None:
+        self.epochs += len(epochs)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args: None
 
 
-def ours(trials: int, lanes: int, pruner: str, seed: int) -> list[float]:
-    """The best value of every pair, best first."""
+def ours(trials: int, lanes: int, pruner: str, seed: int) -> Found:
+    """A sweep of ours in this process."""
     spec = {**SPEC, "trials": trials, "seed": seed, "pruner": pruner, "lanes": {"count": lanes, "mode": "fused"}}
     best = Best()
     runner = InlineRunner(DigitsMLP)
     Coordinator(parse_spec(spec), runner, best).run(Past())
     runner.close()
-    return sorted(pick.value for pick in best.picks)
+    return Found(values=sorted(pick.value for pick in best.picks), epochs=best.epochs)
 
 
-def plain(trials: int, seed: int) -> list[float]:
+def plain(trials: int, seed: int) -> Found:
     """The same of Optuna alone."""
     found: dict[tuple[str, str], float] = {}
+    epochs = 0
 
     def objective(trial: optuna.Trial) -> float:
+        nonlocal epochs
         pair = (
             trial.suggest_categorical("optimizer", list(OPTIMIZERS)),
             trial.suggest_categorical("scheduler", list(SCHEDULERS)),
@@ -56,6 +73,7 @@ def plain(trials: int, seed: int) -> list[float]:
         config = {"optimizer": pair[0], "scheduler": pair[1], "lr": trial.suggest_float("lr", LOW, HIGH, log=True)}
         best = math.inf
         for epoch, metrics in enumerate(train(config)):
+            epochs += 1
             if not math.isfinite(metrics["val_loss"]):
                 break
             best = min(best, metrics["val_loss"])
@@ -68,15 +86,16 @@ def plain(trials: int, seed: int) -> list[float]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.optimize(objective, n_trials=trials)
-    return sorted(found.values())
+    return Found(values=sorted(found.values()), epochs=epochs)
 
 
-def row(name: str, runs: list[list[float]]) -> str:
-    """One row: the best pair, and the median over the pairs."""
-    best = [values[0] for values in runs]
-    middle = [statistics.median(values) for values in runs]
+def row(name: str, runs: Sequence[Found]) -> str:
+    """One row: the best pair, the median over the pairs, and the epochs."""
+    best = [run.values[0] for run in runs]
     spread = f"{min(best):.4f} .. {max(best):.4f}"
-    return f"| {name} | {statistics.median(best):.4f} | {spread} | {statistics.median(middle):.4f} |"
+    middle = statistics.median(statistics.median(run.values) for run in runs)
+    epochs = statistics.median(run.epochs for run in runs)
+    return f"| {name} | {statistics.median(best):.4f} | {spread} | {middle:.4f} | {epochs:g} |"
 
 
 def main() -> None:
@@ -86,7 +105,8 @@ def main() -> None:
     parser.add_argument("--lanes", default="1,4,8,16,32")
     parser.add_argument("--pruners", default="asha,none")
     options = parser.parse_args()
-    print(f"| {options.trials} trials | best val loss, median | spread | median pair, median |\n|---|---|---|---|")
+    print(f"| {options.trials} trials | best val loss, median | spread | median pair, median | epochs |")
+    print("|---|---|---|---|---|")
     print(row("Optuna alone", [plain(options.trials, seed) for seed in range(options.seeds)]), flush=True)
     for pruner in options.pruners.split(","):
         for lanes in map(int, options.lanes.split(",")):

@@ -46,14 +46,22 @@ class InMemory:
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
         order = data_order(self.count, seed, epoch)
         for start in range(0, self.count, self.batch_size):
-            yield self._gather(order[start : start + self.batch_size])
+            yield self.at(order[start : start + self.batch_size])
 
     def in_order(self) -> Iterator[Batch]:
         for start in range(0, self.count, self.batch_size):
-            yield self._gather(slice(start, start + self.batch_size))
+            yield self._slice(start)
 
-    def _gather(self, rows: Tensor | slice) -> Batch:
-        return map_tensors(lambda tensor: tensor[rows], self.tensors)
+    def _slice(self, start: int) -> Batch:
+        return map_tensors(lambda tensor: tensor[start : start + self.batch_size], self.tensors)
+
+    def at(self, rows: Tensor) -> Batch:
+        """The examples of these rows, each tensor [*rows.shape, ...]."""
+        return map_tensors(
+            # Twice as quick as tensor[rows], or more.
+            lambda tensor: tensor.index_select(0, rows.flatten()).view(*rows.shape, *tensor.shape[1:]),
+            self.tensors,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

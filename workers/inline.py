@@ -37,7 +37,7 @@ class InlineRunner:
         return self._worker.measure(candidates, wanted)
 
     def open(self, plan: LanePlan) -> None:
-        self._lanes = plan.count
+        self._lanes = plan.room
         self._said = self._worker.serve(self._mailbox, plan)
 
     def room(self) -> int:

@@ -107,7 +107,7 @@ class RayPool:
         provided: Mapping[str, Any] | None = None,
         by_value: Sequence[ModuleType] = (),
     ):
-        self._resources, self._plan = resources, LanePlan(count=0)
+        self._resources, self._plan = resources, LanePlan(count=0, most=0)
         self._suspects: set[str] = set()
         self._waiting: list[Job] = []
         self._gone: list[Lost] = []
@@ -173,7 +173,7 @@ class RayPool:
         # While suspects wait for a worker of their own, nobody new comes in their way.
         if self._waiting:
             return 0
-        return sum(max(0, self._plan.count - len(seat.jobs)) for seat in self._seats if not seat.alone)
+        return sum(max(0, self._plan.room - len(seat.jobs)) for seat in self._seats if not seat.alone)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         dealt: dict[int, list[Job]] = {}

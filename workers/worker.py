@@ -108,7 +108,7 @@ class Worker:
 
     def _train(self, mailbox: Mailbox, plan: LanePlan) -> Iterator[list[Event]]:
         self._stacking.compile(plan.count if plan.compiled else None)
-        cohort = Cohort(self._prepared, fused=plan.fused, most=plan.count, stacking=self._stacking)
+        cohort = Cohort(self._prepared, fused=plan.fused, most=plan.room, stacking=self._stacking)
         jobs: dict[str, Job] = {}
         while True:
             new = mailbox.take(wait=not len(cohort))

@@ -45,7 +45,7 @@ class LaneBatches:
         if rows.shape[1] == 0:
             raise StopIteration
         self._start += self._data.batch_size
-        return map_tensors(lambda tensor: tensor[rows], self._data.tensors), rows.shape[1]
+        return self._data.at(rows), rows.shape[1]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Goes on for these rows only."""

@@ -25,7 +25,7 @@ _SECONDS, _SHARE = 0.3, 0.02
 _ROUNDS = range(3, 41)
 """How often everything is timed, after once that is not."""
 _IN_A_ROW = 3
-"""Steps of one lane that are timed at a time, after one that is not: in turns a lane makes many, its data at hand."""
+"""Steps that are timed at a time, after one that is not: in training many follow each other, their data at hand."""
 _OPTIMIZERS = 6
 """How many of them are timed alone."""
 _FEWEST = 4
@@ -54,11 +54,11 @@ def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehears
         most = fitting(stacking.prepared, stacked, wanted.workers)
         single = [_alone(stacking.prepared, job) for job in _one_of_each_optimizer(jobs)]
         # Twice, since the first step makes the optimizer's state.
-        _, step = (fmean([_timed(device, each, _IN_A_ROW) for each in single]) for _ in range(2))
+        _, step = (fmean([_timed(device, each) for each in single]) for _ in range(2))
         limit = min(_SECONDS, _SHARE * step * wanted.steps) if wanted.steps else _SECONDS
         fits = min(wanted.lanes, most)
         lanes = max(2, min(fits, max(_FEWEST, int(limit / (_ROUNDS[0] * step)))))
-        *alone, eager = _medians(device, {**dict.fromkeys(single, _IN_A_ROW), stacked(lanes): 1}, limit)
+        *alone, eager = _medians(device, [*single, stacked(lanes)], limit)
     except Exception as error:
         return LaneProbe(refused=why_not(error))
     probe = LaneProbe(most=most, alone=fmean(alone), stacked={lanes: eager / lanes})
@@ -77,7 +77,7 @@ def _compiled(stacking: Stacking, jobs: Sequence[Job], wanted: Rehearsal, probe:
     try:
         step = _stacked(stacking, jobs, lanes)
         step()
-        [seconds] = _medians(stacking.prepared.device, {step: 1}, _SECONDS)
+        [seconds] = _medians(stacking.prepared.device, [step], _SECONDS)
     except Exception as error:
         compiled.refused = why_not(error)
     if compiled.refused is not None:
@@ -110,23 +110,27 @@ def _stacked(stacking: Stacking, jobs: Sequence[Job], lanes: int) -> _Step:
     return engine.rehearsal()
 
 
-def _medians(device: torch.device, steps: dict[_Step, int], limit: float) -> list[float]:
-    """The median seconds of each kind of step; in turns, so that a busy moment hits all, so many of it in a row."""
+def _medians(device: torch.device, steps: Sequence[_Step], limit: float) -> list[float]:
+    """The median seconds of each kind of step; in turns, so that a busy moment hits all."""
     times: list[list[float]] = []
     began = time.perf_counter()
     while len(times) <= _ROUNDS[0] or (len(times) <= _ROUNDS[-1] and time.perf_counter() - began < limit):
-        times.append([_timed(device, step, count) for step, count in steps.items()])
+        times.append([_timed(device, step) for step in steps])
     return [median(each) for each in zip(*times[1:], strict=True)]
 
 
-def _timed(device: torch.device, step: _Step, count: int) -> float:
-    """Seconds of one step, the mean of so many."""
+def _timed(device: torch.device, step: _Step) -> float:
+    """Seconds of one step, the mean of a few."""
     clock = clock_of(device)
-    if count > 1:
-        step()
+    step()
+    _wait_for(device)
     began = clock()
-    for _ in range(count):
+    for _ in range(_IN_A_ROW):
         step()
+    _wait_for(device)
+    return (clock() - began) / _IN_A_ROW
+
+
+def _wait_for(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (clock() - began) / count

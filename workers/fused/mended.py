@@ -1,15 +1,18 @@
 """What torch 2.13 does otherwise, or more slowly, under vmap than for one model, and does alike here."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+
+from workers.fused.convolution import convolution
+from workers.fused.crossentropy import cross_entropy
+from workers.fused.linear import linear
+from workers.fused.pooling import max_pool
 
 
 def _embedding(indices: Tensor, weight: Tensor, padding_idx: int | None = None, *options: Any, **more: Any) -> Tensor:
@@ -28,73 +31,13 @@ def _dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return values.mul_(noise) if inplace else values * noise
 
 
-def _cross_entropy(input: Tensor, target: Tensor, *options: Any, **more: Any) -> Tensor:
-    """The mean over labels, as torch breaks it down under vmap, which for that loads sympy, and waits a second."""
-    plain = not options and all(more.get(name, default) == default for name, default in _CROSS_ENTROPY.items())
-    if not plain or input.dim() != 2 or target.is_floating_point():
-        return F.cross_entropy(input, target, *options, **more)
-    counts: Tensor = target != more.get("ignore_index", -100)
-    losses = -F.log_softmax(input, 1).gather(1, torch.where(counts, target, 0).unsqueeze(1)).squeeze(1)
-    return torch.where(counts, losses, 0.0).sum() / counts.sum()
-
-
-class _LaneByLane(torch.autograd.Function):
-    """An operation on tensors of a lane each, made for one lane after the other."""
-
-    @staticmethod
-    def forward(operation: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:
-        return operation(*tensors)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        """Nothing is kept: gradients go through what `vmap` calls."""
-
-    @staticmethod
-    def vmap(
-        info: Any, dims: tuple[int | None, ...], operation: Callable[..., Tensor], *tensors: Tensor | None
-    ) -> tuple[Tensor, int]:
-        lanes = [
-            [each] * info.batch_size if each is None or dim is None else each.movedim(dim, 0).unbind()
-            for each, dim in zip(tensors, dims[1:], strict=True)
-        ]
-        return torch.stack([operation(*own) for own in zip(*lanes, strict=True)]), 0
-
-
-def _convolution(convolve: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Large ones lane by lane: under vmap all become one with as many groups, which a CPU takes twice as long for."""
-
-    def mended(values: Tensor, weight: Tensor, bias: Tensor | None = None, *options: Any, **more: Any) -> Tensor:
-        stride = options[0] if options else more.get("stride", 1)
-        strides = math.prod(stride) if isinstance(stride, tuple) else stride ** (weight.dim() - 2)
-        work = values.numel() // max(1, values.shape[-weight.dim() + 1]) // strides * weight.numel()
-        if values.is_cuda or work < _LARGE or torch.compiler.is_compiling():
-            return convolve(values, weight, bias, *options, **more)
-        own = partial(_called, convolve, options, more)
-        result: Tensor = _LaneByLane.apply(own, values, weight, bias)  # type: ignore[no-untyped-call]
-        return result
-
-    return mended
-
-
-def _called(convolve: Callable[..., Tensor], options: Any, more: Any, *tensors: Tensor | None) -> Tensor:
-    return convolve(*tensors, *options, **more)
-
-
-_LARGE = 1_000_000
-"""Multiplications of one lane from which a convolution is large."""
-_CROSS_ENTROPY: Mapping[str, Any] = {
-    "weight": None,
-    "size_average": None,
-    "reduce": None,
-    "reduction": "mean",
-    "label_smoothing": 0.0,
-}
-"""What stands for a mean over labels."""
 _MENDED: Mapping[Any, Callable[..., Tensor]] = {
     F.embedding: _embedding,
     F.dropout: _dropout,
-    F.cross_entropy: _cross_entropy,
-    **{convolve: _convolution(convolve) for convolve in (F.conv1d, F.conv2d, F.conv3d)},
+    F.cross_entropy: cross_entropy,
+    F.linear: linear,
+    **{convolve: convolution(convolve) for convolve in (F.conv1d, F.conv2d, F.conv3d)},
+    **{pool: max_pool(pool) for pool in (F.max_pool1d, F.max_pool2d, F.max_pool3d)},
 }
 
 
