@@ -174,6 +174,7 @@ class Coordinator:
             self._recorder,
             proposer,
             epochs=epochs,
+            lanes=plan.count * spec.workers.count,
             checkpoints=self._checkpoints,
             warn=self._warn,
         )

@@ -42,7 +42,8 @@ class LaneProbe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
     """How each worker trains: `count` lanes at once; `fused` ones are stacked, others take turns. `reason` says why.
-    `compiled` ones are stacked and go through torch.compile.
+    `compiled` ones are stacked and go through torch.compile. Where no search waits for what lanes find, in range tests
+    say, up to `most` train at once.
 
     `reach` is how many lanes a worker the search reckons with: it follows from the spec alone, so that what is
     proposed does not depend on what was measured.
@@ -53,3 +54,9 @@ class LanePlan:
     reason: str = ""
     reach: int = 1
     compiled: bool = False
+    most: int = 1
+
+    @property
+    def room(self) -> int:
+        """Lanes that a worker has places for."""
+        return max(self.count, self.most)

@@ -7,6 +7,8 @@ from sweeps.spec import LanesSpec, SweepSpec
 
 _GENERATIONS = 8
 """How often the lanes of a sweep are filled: a sweep that fills them all at once learns nothing on its way."""
+_AT_ONCE = 32
+"""Lanes that train at once where no search waits for them: more are hardly quicker on a CPU."""
 _GAIN = 0.9
 """Steps must be this much quicker to be worth it, measuring being noisy."""
 _COMPILE_SECONDS, _PER_PARAMETER = 15.0, 1.5
@@ -42,7 +44,8 @@ def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe |
     fused, compiled, reason = _verdict(asked, count, probe)
     if not fused:
         return LanePlan(count=turns, reason=reason, reach=reach)
-    return LanePlan(count=count, fused=True, reason=reason, reach=reach, compiled=compiled)
+    most = count if asked.count else min(_AT_ONCE, probe.most)
+    return LanePlan(count=count, fused=True, reason=reason, reach=reach, compiled=compiled, most=most)
 
 
 def _reach(asked: LanesSpec, workers: int, trials: int) -> int:

@@ -1,8 +1,9 @@
 """Proposes trials: Optuna's ask and tell, in memory, the same for the same spec, seed and history.
 
-Which result is known when is fixed by trial numbers, not by the clock: proposal n, and every judgement of trial
-n at a rung, know the results of the trials numbered up to n - window and of no other. So a sweep on many workers
-proposes the same twice, whichever worker was quicker (docs/decisions/0002-reproducible-search.md).
+Which result is known when is fixed by trial numbers, not by the clock: proposal n knows the results of the trials
+numbered up to n - window and of no other; a verdict on trial n at a rung knows what they did there, or, where one
+worker trains all in step, what every trial before n did. So a sweep on many workers proposes the same twice, whichever
+worker was quicker (docs/decisions/0002-reproducible-search.md).
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeps.climbing import next_turn, tried_so_far
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
+from sweeps.pruning import verdict_window
 from sweeps.records import Outcome, Proposal, TrialResult
 from sweeps.space import Point, SearchSpace
 from sweeps.spec import PrunerSpec, SweepSpec
@@ -78,6 +80,7 @@ class OptunaProposer:
         self._starts += [(point, FOLK_ORIGIN) for point in folk_points(spec, space)]
         self._total = min(spec.trials, len(starts)) if spec.sampler.name == "grid" else spec.trials
         self._window = window
+        self._verdict_window = verdict_window(spec, window)
         self._learns = spec.sampler.name in ("tpe", "cma-es") or spec.pruner.name != "none"
         self._storage = _HorizonStorage()
         with quiet():
@@ -117,7 +120,7 @@ class OptunaProposer:
             return self._verdicts[number, epoch]
         trial = self._trials[number]
         trial.report(value, epoch)
-        self._storage.horizon = max(0, number - self._window + 1)
+        self._storage.horizon = max(0, number - self._verdict_window + 1)
         try:
             # A starting point stands for its pair of optimizer and scheduler: it is judged, for others to be
             # compared with it, but trained to the end on every seed, so that every pair has one value that counts.

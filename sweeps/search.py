@@ -9,7 +9,7 @@ from sweeps.failures import FailureWatch
 from sweeps.finding import Finding, noticed
 from sweeps.jobs import trial_job
 from sweeps.ports import Proposer, Recorder, Runner
-from sweeps.records import Ended, Event, Job, Notice, Outcome, Proposal, Report, Started, Stop, TrialResult
+from sweeps.records import Ended, Event, Job, Lost, Notice, Outcome, Proposal, Report, Started, Stop, TrialResult
 from sweeps.spec import SweepSpec
 
 
@@ -23,7 +23,7 @@ class _Running:
 
 
 class Search:
-    """Trains what a proposer proposes. What a worker says is recorded first, told second."""
+    """Trains what a proposer proposes, so many `lanes` at once. What a worker says is recorded first, told second."""
 
     def __init__(
         self,
@@ -33,12 +33,13 @@ class Search:
         proposer: Proposer,
         *,
         epochs: int,
+        lanes: int,
         checkpoints: str | None,
         warn: Callable[[Finding], None] = lambda finding: None,
     ):
         self._warn = warn
         self._spec, self._runner, self._recorder, self._proposer = spec, runner, recorder, proposer
-        self._epochs, self._checkpoints = epochs, checkpoints
+        self._epochs, self._lanes, self._checkpoints = epochs, lanes, checkpoints
         self._waiting: list[_Running] = []
         self._running: dict[str, _Running] = {}
         self._results: dict[int, TrialResult] = {}
@@ -86,12 +87,14 @@ class Search:
                     self._warn(noticed(event.text))
                 elif event.key in self._running:
                     said.append(event)
+            # A verdict looks at the trials before: what they said at the same time comes first.
+            said.sort(key=self._number)
             self._record(said)
             for event in said:
                 self._take(event)
 
     def _fill(self) -> None:
-        new = list(islice(self._next(), self._runner.room()))
+        new = list(islice(self._next(), max(0, min(self._runner.room(), self._lanes - len(self._running)))))
         for trial in new:
             self._recorder.proposed(trial.proposal)
             self._running[trial.job.key] = trial
@@ -128,8 +131,8 @@ class Search:
         if reports:
             self._recorder.reported([(self._number(each), each, self._objective(each)) for each in reports])
 
-    def _number(self, report: Report) -> int:
-        return self._running[report.key].proposal.number
+    def _number(self, event: Started | Report | Ended | Lost) -> int:
+        return self._running[event.key].proposal.number
 
     def _objective(self, report: Report) -> float | None:
         return report.metrics.get(self._spec.objective.metric)

@@ -65,10 +65,11 @@ def simulated_spec(sampler: str, pruner: str, **given: object) -> SweepSpec:
     return a_spec(**{**defaults, **given})
 
 
-def a_proposer(spec: SweepSpec, left_out: Collection[Pair] = ()) -> OptunaProposer:
-    """The real proposer of a spec without range tests."""
+def a_proposer(spec: SweepSpec, left_out: Collection[Pair] = (), *, lanes: int = 1) -> OptunaProposer:
+    """The real proposer of a spec without range tests, for so many lanes a worker."""
     space = search_space(spec, [], EPOCHS, left_out)
-    return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS, search_window(spec, LanePlan()))
+    window = search_window(spec, LanePlan(reach=lanes))
+    return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS, window)
 
 
 def noise(*facts: object) -> float:

@@ -3,7 +3,9 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +15,15 @@ from sweeps.domains import Fixed, Range
 from sweeps.errors import TaskError, UserError
 from sweeps.failures import SweepFailed
 from sweeps.objective import Objective
+from sweeps.proposer import OptunaProposer
 from sweeps.records import Budget, Ending, Job, Outcome, Stop, TaskInfo
 from sweeps.spec import (
+    LanesSpec,
     OptimizerSpec,
     PrunerSpec,
     SamplerSpec,
     SchedulerSpec,
+    WorkersSpec,
 )
 from tests.doubles import Life, MemoryRecorder, a_range_test
 from tests.sweeps.scripted import Run, after, falls_and_blows_up, quadratic_spec, ramps_and_trials, really_run, small
@@ -301,6 +306,20 @@ def test_the_same_sweep_twice_is_the_same_to_the_last_bit() -> None:
     (_, first), (_, second) = really_run(quadratic_spec()), really_run(quadratic_spec())
     assert remembered(first) == remembered(second)
     assert {ended.outcome for ended, _ in first.endings.values()} >= {Outcome.COMPLETE, Outcome.PRUNED}
+
+
+@pytest.mark.parametrize("mode", ["looped", "fused"])
+def test_the_lanes_of_one_worker_judge_as_one_after_another_would(mode: Any) -> None:
+    spec = quadratic_spec(workers=WorkersSpec(count=1), sampler=SamplerSpec(name="tpe", startup_trials=4))
+
+    def proposer(*args: Any) -> OptunaProposer:
+        return OptunaProposer(*args[:-1], 8)
+
+    (_, alone), (_, beside) = (
+        really_run(replace(spec, lanes=LanesSpec(count=count, mode=mode)), make_proposer=proposer) for count in (1, 4)
+    )
+    assert remembered(alone) == remembered(beside)
+    assert any(ended.outcome is Outcome.PRUNED for number, (ended, _) in alone.endings.items() if number < 8)
 
 
 @pytest.mark.parametrize("calls", [1, 14, 21, 30, 47, 63, 80])

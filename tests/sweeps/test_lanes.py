@@ -41,6 +41,21 @@ def test_a_plan(asked: LanesSpec, probe: LaneProbe | None, count: int, fused: bo
     assert (plan.count, plan.fused) == (count, fused)
 
 
+@pytest.mark.parametrize(
+    ("asked", "probe", "room"),
+    [
+        (LanesSpec(), PAYS, 32),
+        (LanesSpec(), TIGHT, 5),
+        (LanesSpec(count=4), PAYS, 4),
+        (LanesSpec(), COSTS, 1),
+        (LanesSpec(count=8), COSTS, 8),
+        (LanesSpec(mode="looped"), None, 1),
+    ],
+)
+def test_where_no_search_waits_more_lanes_train_at_once(asked: LanesSpec, probe: LaneProbe | None, room: int) -> None:
+    assert lane_plan(asked, workers=2, trials=64, probe=probe).room == room
+
+
 def test_a_plan_says_why_lanes_take_turns() -> None:
     assert "branches on its data" in lane_plan(LanesSpec(), workers=1, trials=64, probe=CANNOT).reason
 

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -441,24 +441,25 @@ def optuna_prunes(
     return ends
 
 
-def we_prune(spec: SweepSpec, curves: Sequence[Sequence[float]], kept: int) -> list[int | None]:
-    """Where the proposer prunes each curve at a rung, on one worker with a window of 1."""
-    space = search_space(spec, [], EPOCHS)
-    proposer = OptunaProposer(spec, space, [{"optimizer": "SGD"}] * kept, EPOCHS, search_window(spec, LanePlan()))
-    ends: list[int | None] = []
-    for curve in curves:
-        proposal = proposer.ask()
-        assert proposal is not None
-        end, outcome = None, Outcome.COMPLETE
-        for epoch, value in enumerate(curve, start=1):
+def we_prune(spec: SweepSpec, curves: Sequence[Sequence[float]], *, kept: int, lanes: int) -> list[int | None]:
+    """Where the proposer prunes each curve at a rung, on one worker whose lanes train in step."""
+    space, window = search_space(spec, [], EPOCHS), search_window(spec, LanePlan(reach=lanes))
+    proposer = OptunaProposer(spec, space, [{"optimizer": "SGD"}] * kept, EPOCHS, window)
+    ends: dict[int, int | None] = {}
+    running: list[tuple[Proposal, Iterator[tuple[int, float]]]] = []
+    while len(ends) < len(curves):
+        while len(running) < lanes and (new := proposer.ask()):
+            running.append((new, enumerate(curves[new.number], start=1)))
+        for trial in list(running):
+            proposal, (epoch, value) = trial[0], next(trial[1])
             prune = proposer.report(proposal.number, epoch, value)
             assert proposer.report(proposal.number, epoch, value + 1) is prune
-            if prune and epoch in rungs(spec.pruner, EPOCHS):
-                end, outcome = epoch, Outcome.PRUNED
-                break
-        tell(proposer, proposal, outcome, curve[-1])
-        ends.append(end)
-    return ends
+            prune &= epoch in rungs(spec.pruner, EPOCHS)
+            if prune or epoch == EPOCHS:
+                ends[proposal.number] = epoch if prune else None
+                tell(proposer, proposal, Outcome.PRUNED if prune else Outcome.COMPLETE, curves[proposal.number][-1])
+                running.remove(trial)
+    return [end for _, end in sorted(ends.items())]
 
 
 curves_of_trials = st.lists(
@@ -491,7 +492,7 @@ curves_of_trials = st.lists(
     ],
     ids=["asha", "asha 2 3", "hyperband", "median", "none"],
 )
-@given(curves=curves_of_trials)
+@given(curves=curves_of_trials, lanes=st.integers(1, 5))
 @settings(max_examples=12)
 def test_verdicts_are_those_of_optunas_own_pruner_in_a_plain_loop(
     given_pruner: PrunerSpec,
@@ -499,6 +500,7 @@ def test_verdicts_are_those_of_optunas_own_pruner_in_a_plain_loop(
     direction: Any,
     kept: int,
     curves: list[list[float]],
+    lanes: int,
 ) -> None:
     spec = lr_spec(
         "random",
@@ -506,8 +508,12 @@ def test_verdicts_are_those_of_optunas_own_pruner_in_a_plain_loop(
         objective=Objective(direction=direction),
         trials=len(curves),
     )
-    spec = replace(spec, pruner=given_pruner, sampler=replace(spec.sampler, window=1))
-    assert we_prune(spec, curves, kept) == optuna_prunes(optunas(), curves, kept=kept, direction=direction)
+    # The median is one of trials that have ended: with a window of 1 all before have.
+    window = 1 if given_pruner.name == "median" else None
+    spec = replace(spec, pruner=given_pruner, sampler=replace(spec.sampler, window=window))
+    assert we_prune(spec, curves, kept=kept, lanes=lanes) == optuna_prunes(
+        optunas(), curves, kept=kept, direction=direction
+    )
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])

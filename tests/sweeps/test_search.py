@@ -1,5 +1,6 @@
 """The search records before it learns, tries again what was lost, and can be left and taken up at any event."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Generator, Sequence
@@ -15,7 +16,7 @@ from sweeps.ports import Proposer
 from sweeps.records import Ended, Event, Job, Lost, Outcome, Proposal, Report, Started, Stop, TrialResult
 from sweeps.retrying import Retrying
 from sweeps.search import Search
-from sweeps.spec import PrunerSpec, SweepSpec
+from sweeps.spec import PrunerSpec, SweepSpec, WorkersSpec
 from tests.doubles import Life, MemoryRecorder, ScriptedRunner, a_result, a_spec
 from tests.sweeps.simulation import EPOCHS, a_proposer, objective, simulated_spec
 
@@ -102,6 +103,14 @@ def fails(error: Callable[[int], str | None], otherwise: Life | None = None) -> 
     return life
 
 
+class LanesInStep(ScriptedRunner):
+    """One worker: its lanes all live one event further; what they say of it arrives in an order that is drawn."""
+
+    def events(self, timeout: float) -> list[Event]:
+        assert not any(map(self._waits, self._jobs))
+        return [self._next(key) for key in self._pace.sample(list(self._jobs), len(self._jobs))]
+
+
 class Sweep:
     """A search with everything around it."""
 
@@ -114,13 +123,23 @@ class Sweep:
         workers: int = 1,
         pace: int = 0,
         recorder: MemoryRecorder | None = None,
+        runs_on: type[ScriptedRunner] = ScriptedRunner,
+        lanes: int | None = None,
     ):
         self.log: Log = getattr(proposer, "log", [])
-        self.runner = ScriptedRunner(life, workers=workers, pace=pace, log=self.log)
+        self.runner = runs_on(life, workers=workers, pace=pace, log=self.log)
         self.recorder = recorder or MemoryRecorder()
         self.recorder.log = self.log
         self.spec = spec or a_spec(pruner=PrunerSpec(name="none"))
-        self.search = Search(self.spec, Retrying(self.runner), self.recorder, proposer, epochs=EPOCHS, checkpoints=None)
+        self.search = Search(
+            self.spec,
+            Retrying(self.runner),
+            self.recorder,
+            proposer,
+            epochs=EPOCHS,
+            lanes=lanes or workers,
+            checkpoints=None,
+        )
 
     def run(self, wanted: Callable[[], Stop | None] = lambda: None) -> Stop | None:
         return self.search.run(wanted, 0.0)
@@ -188,6 +207,16 @@ def test_a_result_has_the_value_that_the_spec_asks_for(value: Any, expected: flo
     assert sweep.recorder.endings[0][1] == expected
     so_far = [0.9, 0.5, 0.2, 0.2, 0.2, 0.2] if value == "best" else curve
     assert [proposer.judged[0, epoch] for epoch in range(1, 7)] == so_far
+
+
+def test_it_trains_no_more_at_once_than_the_search_bears_whatever_room_there_is() -> None:
+    sweep = Sweep(trains(), ScriptedProposer(10), workers=8, lanes=3)
+    assert sweep.run() is None
+    at_once, most = 0, 0
+    for what, *_ in sweep.log:
+        at_once += {"submitted": 1, "ended": -1}.get(what, 0)
+        most = max(most, at_once)
+    assert most == 3
 
 
 # --- rungs
@@ -460,12 +489,52 @@ def lives_on(recorder: MemoryRecorder, checkpoint_every: int) -> Life:
     return life
 
 
-def simulated(spec: SweepSpec, recorder: MemoryRecorder, *, workers: int, pace: int, checkpoint_every: int) -> Sweep:
+def simulated(
+    spec: SweepSpec, recorder: MemoryRecorder, *, workers: int = 1, pace: int = 0, checkpoint_every: int = 1
+) -> Sweep:
     proposer: Proposer = a_proposer(spec)
     life = lives_on(recorder, checkpoint_every)
     sweep = Sweep(life, proposer, spec=spec, workers=workers, pace=pace, recorder=recorder)
     sweep.search.resume(recorder.history())
     return sweep
+
+
+LANES = 6
+
+
+def in_lanes(
+    spec: SweepSpec, recorder: MemoryRecorder, *, lanes: int = 1, pace: int = 0, checkpoint_every: int = 1
+) -> Sweep:
+    """One worker with so many of LANES lanes."""
+    life, proposer = lives_on(recorder, checkpoint_every), a_proposer(spec, lanes=LANES)
+    sweep = Sweep(life, proposer, spec=spec, workers=lanes, pace=pace, recorder=recorder, runs_on=LanesInStep)
+    sweep.search.resume(recorder.history())
+    return sweep
+
+
+@functools.cache
+def one_after_another(sampler: str, pruner: str) -> Sweep:
+    """The whole sweep on one worker with one lane."""
+    spec = simulated_spec(sampler, pruner, workers=WorkersSpec(count=1), trials=20)
+    sweep = in_lanes(spec, MemoryRecorder())
+    assert sweep.run() is None
+    return sweep
+
+
+def leave(sweep: Sweep, calls: int, how: Any) -> None:
+    """Runs until somebody wants it to stop, or until its process is gone."""
+    told_after_calls = told_after(calls, Stop.INTERRUPTED)
+
+    def wanted() -> Stop | None:
+        told = told_after_calls()
+        if told is not None and how is Crash:
+            raise Crash
+        return told
+
+    try:
+        sweep.run(wanted)
+    except Crash:
+        assert how is Crash
 
 
 @pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "asha"), ("tpe", "median"), ("random", "hyperband")])
@@ -487,23 +556,32 @@ def test_a_sweep_that_is_left_at_any_event_ends_as_if_it_had_not_been(
     checkpoint_every: int,
 ) -> None:
     spec = simulated_spec(sampler, pruner)
-    whole = simulated(spec, MemoryRecorder(), workers=1, pace=0, checkpoint_every=1)
+    whole = simulated(spec, MemoryRecorder())
     assert whole.run() is None
-
-    def wanted() -> Stop | None:
-        told = told_after_calls()
-        if told is not None and how is Crash:
-            raise Crash
-        return told
-
-    told_after_calls = told_after(calls, Stop.INTERRUPTED)
     recorder = MemoryRecorder()
-    left = simulated(spec, recorder, workers=workers[0], pace=paces[0], checkpoint_every=1)
-    try:
-        left.run(wanted)
-    except Crash:
-        assert how is Crash
+    leave(simulated(spec, recorder, workers=workers[0], pace=paces[0]), calls, how)
     taken_up = simulated(spec, recorder, workers=workers[1], pace=paces[1], checkpoint_every=checkpoint_every)
+    assert taken_up.run() is None
+    assert repr(taken_up.search.results) == repr(whole.search.results)
+    assert repr(recorder.history()) == repr(whole.recorder.history())
+
+
+@pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "asha"), ("tpe", "median"), ("random", "hyperband")])
+@given(
+    lanes=st.integers(1, LANES),
+    pace=st.integers(0, 10_000),
+    left=st.lists(st.tuples(st.integers(1, 40), st.sampled_from([Stop.INTERRUPTED, Crash])), max_size=3),
+    checkpoint_every=st.sampled_from([1, 2, 100]),
+)
+@settings(max_examples=20)
+def test_on_one_worker_neither_lanes_nor_being_left_change_a_trial(
+    sampler: str, pruner: str, lanes: int, pace: int, left: list[tuple[int, Any]], checkpoint_every: int
+) -> None:
+    whole, recorder = one_after_another(sampler, pruner), MemoryRecorder()
+    how_it_trains = {"lanes": lanes, "pace": pace, "checkpoint_every": checkpoint_every}
+    for calls, how in left:
+        leave(in_lanes(whole.spec, recorder, **how_it_trains), calls, how)
+    taken_up = in_lanes(whole.spec, recorder, **how_it_trains)
     assert taken_up.run() is None
     assert repr(taken_up.search.results) == repr(whole.search.results)
     assert repr(recorder.history()) == repr(whole.recorder.history())
