@@ -23,7 +23,7 @@ def attach(home: Home, place: MlflowPlace, files: Mapping[str, bytes]) -> None:
     from mlflow.exceptions import MlflowException
 
     writer = Writer(client)
-    writer.later(place.run_id, files, {})
+    writer.later(place.run_id, lambda: files, {})
     try:
         writer.flush()
     except (MlflowException, OSError) as error:

@@ -1,14 +1,13 @@
 """A sweep's parent run: what was asked for, how far it is, and at the end the picks in every form MLflow shows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import yaml
 
-from service import plots
 from service.passports import Passports
 from service.plots.palette import SWEEP_COLOUR
 from service.records import Status, SweepRecord, TrialRecord
@@ -17,6 +16,7 @@ from service.tracking.links import artifact_address, curves_path, run_path
 from service.tracking.naming import budget_text, lane_tags
 from service.tracking.note import RANGE_TESTS, outcome_counts, passport_text, sweep_note
 from service.tracking.pick_tables import csv_table, json_table, pick_params, pick_points
+from service.tracking.pictures import Pictures
 from service.tracking.runs import Run, Runs, sweep_key
 from service.tracking.view import publish_view
 from sweeps.passport import Passport
@@ -48,11 +48,12 @@ class ParentRun:
     def __init__(self, context: Context, run: Run, sweep: SweepRecord):
         self._context, self._run, self._status = context, run, run.status
         self._told: Mapping[str, str] = {}
-        self._range_tests: tuple[tuple[str, ...], bytes | None] | None = None
+        self._pictures = Pictures(context.spec.objective)
         self._runs_of_trials: Mapping[int, str] = {}
         self._params(_spec_params(context.spec, sweep.task))
         self._ways = publish_view(context.writer, context.runs, sweep, context.spec)
-        context.writer.later(run.id, {"spec.yaml": yaml.safe_dump(_plain(sweep.spec), sort_keys=False).encode()}, {})
+        as_text = yaml.safe_dump(_plain(sweep.spec), sort_keys=False)
+        context.writer.later(run.id, lambda: {"spec.yaml": as_text.encode()}, {})
 
     def follow(
         self,
@@ -63,11 +64,26 @@ class ParentRun:
     ) -> None:
         """Keeps status, counts and note up to date while the sweep runs."""
         self._runs_of_trials = runs_of_trials
-        if trials:
-            # While others train: at the end somebody waits.
-            self._draw_range_tests(tests)
         self._tell(self._tags(sweep, trials, [], tests, {}))
         self._set_status(status_of_unfinished(sweep.status) if not sweep.status.ended else self._status)
+
+    def draw_ahead(
+        self,
+        sweep: SweepRecord,
+        trials: Sequence[TrialRecord],
+        tests: Sequence[RangeTest],
+        picks: Callable[[], Sequence[Pick]],
+        history: Callable[[], Sequence[TrialResult]],
+    ) -> None:
+        """Draws what is final while others train: at the end somebody waits.
+
+        Once all trials have ended, only how stable the picks are is still tried, which no picture shows.
+        """
+        if trials:
+            self._pictures.range_tests(tests)
+        if sweep.trials == sweep.total_trials and (found := picks()):
+            self._pictures.sensitivity(trials, found)
+            self._pictures.best_curves(trials, found, history)
 
     def conclude(
         self,
@@ -82,12 +98,9 @@ class ParentRun:
         if any(value <= 0 for result in history for value in result.objectives):
             publish_view(writer, self._context.runs, sweep, spec, logarithmic=False)
         drawn = {
-            "LR sensitivity": ("plots/lr_sensitivity.png", plots.sensitivity(trials, picks, spec.objective)),
-            "Best curves": (
-                "plots/best_curves.png",
-                plots.best_curves(trials, picks, _series(history), spec.objective),
-            ),
-            RANGE_TESTS: ("plots/range_tests.png", self._draw_range_tests(tests)),
+            "LR sensitivity": ("plots/lr_sensitivity.png", self._pictures.sensitivity(trials, picks)),
+            "Best curves": ("plots/best_curves.png", self._pictures.best_curves(trials, picks, lambda: history)),
+            RANGE_TESTS: ("plots/range_tests.png", self._pictures.range_tests(tests)),
         }
         files = {path: png for path, png in drawn.values() if png is not None}
         pictures = {
@@ -106,14 +119,10 @@ class ParentRun:
         if picks and sweep.status.ended:
             self._params(pick_params(picks))
         self._tell(tags)
+        # Who waits for a sweep to be FINISHED finds there what it came to.
+        writer.send()
         self._set_status(_ENDED.get(sweep.status) or status_of_unfinished(sweep.status), sweep.ended)
-        writer.later(self._run.id, files, {})
-
-    def _draw_range_tests(self, tests: Sequence[RangeTest]) -> bytes | None:
-        drawn = tuple(test.optimizer for test in tests)
-        if self._range_tests is None or self._range_tests[0] != drawn:
-            self._range_tests = drawn, plots.range_tests(tests)
-        return self._range_tests[1]
+        writer.later(self._run.id, lambda: files, {})
 
     def _tags(
         self,
@@ -166,10 +175,6 @@ class ParentRun:
         if status != self._status or ended is not None:
             self._context.writer.status(self._run.id, status, ended)
             self._status = status
-
-
-def _series(history: Sequence[TrialResult]) -> dict[int, list[tuple[int, float]]]:
-    return {result.proposal.number: list(enumerate(result.objectives, start=1)) for result in history}
 
 
 def _spec_params(spec: SweepSpec, task: str) -> dict[str, str]:

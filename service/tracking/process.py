@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from service.collecting import collect_seldom
+from service.collecting import collect_seldom, loading
 from service.home import Home
 from service.tracking.ahead import take
 from service.tracking.links import without_password
@@ -89,8 +89,9 @@ def main() -> None:
     from service.tracking.lean import load_lean_mlflow
     from service.tracking.thread import Tracking
 
-    load_lean_mlflow()
-    import service.tracking.projection  # noqa: F401
+    with loading():
+        load_lean_mlflow()
+        import service.tracking.projection  # noqa: F401
 
     first = sys.stdin.readline()
     if not first:

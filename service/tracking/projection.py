@@ -40,7 +40,7 @@ class Projector:
     def written(self) -> int:
         """How many calls MLflow has answered: it grows as long as there is progress."""
         view = self._view
-        return self._written + (view.writer.written if view else 0)
+        return self._written + (view.written if view else 0)
 
     def sync(self) -> bool:
         """Logs what is new; True if there was anything. Raises whatever MLflow or the store raises."""
@@ -90,12 +90,18 @@ class _View:
         self._trials: dict[int, TrialRun] = {}
         self._cursor = 0
 
+    @property
+    def written(self) -> int:
+        return self.writer.written + self._context.runs.made
+
     def sync(self) -> None:
-        self._follow()
+        sweep, trials, tests = self._follow()
         self.writer.flush()
+        picks, history = partial(self._store.picks, self._id), partial(self._store.history, self._id)
+        self._parent.draw_ahead(sweep, trials, tests, picks, history)
 
     def finish(self) -> None:
-        trials, tests = self._follow()
+        _, trials, tests = self._follow()
         self._parent.conclude(
             self._store.sweep(self._id),
             trials,
@@ -105,7 +111,7 @@ class _View:
         )
         self.writer.flush()
 
-    def _follow(self) -> tuple[list[TrialRecord], list[RangeTest]]:
+    def _follow(self) -> tuple[SweepRecord, list[TrialRecord], list[RangeTest]]:
         # Trials before reports: of a trial that is seen to have ended, every report is then there to be read.
         sweep, trials = self._store.sweep(self._id), self._store.trials(self._id)
         tests = self._store.range_tests(self._id)
@@ -119,11 +125,11 @@ class _View:
             if trial.proposal.number not in self._trials:
                 self._open(trial, sweep)
         while self._read_reports(sweep.steps_per_epoch):
-            pass
+            self.writer.send()
         for trial in trials:
             self._trials[trial.proposal.number].settle(trial, sweep)
         self._parent.follow(sweep, trials, tests, {number: run.id for number, run in self._trials.items()})
-        return trials, tests
+        return sweep, trials, tests
 
     def _open(self, trial: TrialRecord, sweep: SweepRecord) -> None:
         run = TrialRun(self._context, sweep, trial)

@@ -53,11 +53,14 @@ def show_range_test(
     # The store keeps no times of range tests; they all end before the first trial begins.
     next_thing = first_trial.started if first_trial else None
     writer.status(run.id, "FINISHED", next_thing or sweep.ended or datetime.now(UTC))
-    files = {
-        _PLOT: plots.range_test(test, readings, context.spec.objective),
-        "range_test.csv": _table(test),
-        "passport.json": json.dumps(asdict(passport), indent=2).encode(),
-    }
+
+    def files() -> dict[str, bytes]:
+        return {
+            _PLOT: plots.range_test(test, readings, context.spec.objective),
+            "range_test.csv": _table(test),
+            "passport.json": json.dumps(asdict(passport), indent=2).encode(),
+        }
+
     writer.later(run.id, files, {SHOWN_TAG: state})
     return run.id
 

@@ -64,12 +64,13 @@ class Runs:
     """The runs of one sweep in one experiment.
 
     They are known by their tags, not by the ids in the store: a crash between making a run and noting its id
-    must not leave two runs of one trial.
+    must not leave two runs of one trial. `made` counts those that were missing.
     """
 
     def __init__(self, client: Any, experiment_id: str, sweep_id: str):
         self._client, self._sweep_id = client, sweep_id
         self.experiment_id = experiment_id
+        self.made = 0
         self._found: dict[frozenset[tuple[str, str]], Any] = {}
         token = None
         while True:
@@ -120,6 +121,7 @@ class Runs:
             tags={**tags, **key, SWEEP_TAG: self._sweep_id, "mlflow.source.name": "lrsweep", **_user()},
             run_name=name,
         )
+        self.made += 1
         return Run(id=made.info.run_id, status=made.info.status, complete=False, params={})
 
 

@@ -99,13 +99,15 @@ class TrialRun:
         }
         if outcome is Outcome.DIVERGED and self._diverged is None:
             tags["diverged"] = f"the training loss, after {trial.epochs} whole epochs"
-        files = {}
-        if trial.error:
-            files["error.txt"] = trial.error.encode()
-            tags["error"] = trial.error.strip().rpartition("\n")[2][:_LAST_LINE]
-        writer.tags(self.id, tags)
+        shown = {SHOWN_TAG: _state(trial) or ""}
+        if error := trial.error:
+            tags["error"] = error.strip().rpartition("\n")[2][:_LAST_LINE]
+            writer.later(self.id, lambda: {"error.txt": error.encode()}, shown)
+        else:
+            # The last of them: it arrives when all else has.
+            tags |= shown
         writer.status(self.id, _STATUS[outcome], ended)
-        writer.later(self.id, files, {SHOWN_TAG: _state(trial) or ""})
+        writer.tags(self.id, tags)
 
 
 def _state(trial: TrialRecord) -> str | None:

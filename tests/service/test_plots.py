@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from PIL import Image
 
 from service import plots
-from service.plots.figure import CARD, NOTE, legend_below, log_lr_axis, panels, plain_log_y, printed
+from service.plots.figure import CARD, NOTE, legend_below, log_lr_axis, panels, plain_log_y, printed, stack
 from service.plots.palette import range_test_colours, scheduler_colours
 from service.records import Curve, TrialRecord
 from sweeps.catalogue import SCHEDULERS
@@ -203,11 +205,16 @@ def test_a_pruned_picks_curve_is_dashed() -> None:
 
 
 @pytest.mark.parametrize("titles", [["alone"], ["one", "another", "a third"]])
-def test_pictures_are_those_that_savefig_makes_with_constrained_layout(titles: list[str]) -> None:
+@pytest.mark.parametrize("make", [panels, lambda titles, paper: stack(dict.fromkeys(titles, 2.0), paper)])
+@pytest.mark.parametrize("bounds", [(0.015, 9.5), (0.02, 7.0), (1e-9, 3e9), (0.31, 0.39)])
+def test_pictures_are_those_that_savefig_makes_with_constrained_layout(
+    titles: list[str], make: Callable[..., tuple[Figure, list[Axes]]], bounds: tuple[float, float]
+) -> None:
     def drawn() -> Figure:
-        figure, axes = panels(titles, NOTE)
+        figure, axes = make(titles, NOTE)
         for ax in axes:
             ax.plot([1e-5, 1e-3, 1.0], [2.3, 0.02, 7.0])
+            ax.set_ylim(bounds)
             log_lr_axis(ax, [1e-5, 1.0], "LR")
             plain_log_y(ax)
         legend_below(figure, [Line2D([], [], label="a curve")], NOTE)

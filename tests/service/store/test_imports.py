@@ -15,9 +15,9 @@ print(*sys.modules)
 """
 
 
-def test_reading_a_store_loads_nothing_heavy(tmp_path: Path) -> None:
+def test_making_and_reading_a_store_loads_nothing_heavy(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, f"sqlite:///{tmp_path}/lrsweep.db"]
-    subprocess.run(command, check=True, capture_output=True)
-    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert "service.store.store" in loaded
-    assert not HEAVY & set(loaded)
+    for _ in ("made", "read"):
+        loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        assert "service.store.store" in loaded
+        assert not HEAVY & set(loaded)

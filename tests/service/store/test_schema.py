@@ -1,11 +1,12 @@
-"""Tables come from migrations, and from nothing else."""
+"""Tables are made at once or come from migrations, and are the same."""
 
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from migrations.config import config
 from service.store import Store, upgrade
 from service.store.engine import connect, parse, writing
 from service.store.schema import HEAD, REVISIONS, VERSION_TABLE
+from service.store.tables import Base
 from sweeps.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -45,10 +47,45 @@ def test_the_code_knows_every_revision_in_order() -> None:
 
 
 def test_the_models_and_the_migrations_agree(store_url: str) -> None:
-    assert upgrade(store_url) is None
     with alembic(store_url) as configuration:
+        command.upgrade(configuration, "head")
         command.check(configuration)
     assert upgrade(store_url) == HEAD
+
+
+def shape(url: str) -> dict[str, dict[str, Any]]:
+    """What a database says about every table, whatever the order of its columns."""
+    engine = create_engine(parse(url))
+    found = inspect(engine)
+    told: dict[str, dict[str, Any]] = {
+        kind.__name__: {key[1]: sorted(map(plain, parts)) for key, parts in kind().items()}
+        for kind in (
+            found.get_multi_columns,
+            found.get_multi_foreign_keys,
+            found.get_multi_unique_constraints,
+            found.get_multi_indexes,
+        )
+    }
+    keys = {key[1]: plain(part) for key, part in found.get_multi_pk_constraint().items()}
+    engine.dispose()
+    return {**told, "keys": keys}
+
+
+def plain(part: Any) -> str:
+    """A part of a table in words; what SQLAlchemy made objects of as its SQL."""
+    if isinstance(part, Mapping):
+        return str({name: plain(value) for name, value in part.items()})
+    return str(part)
+
+
+def test_made_at_once_they_are_what_the_migrations_come_to(store_url: str) -> None:
+    upgrade(store_url)
+    at_once = shape(store_url)
+    with alembic(store_url) as configuration:
+        command.downgrade(configuration, "base")
+        command.upgrade(configuration, "head")
+    assert set(at_once["keys"]) == {*Base.metadata.tables, VERSION_TABLE}
+    assert shape(store_url) == at_once
 
 
 def test_down_to_nothing_and_up_again(store_url: str) -> None:

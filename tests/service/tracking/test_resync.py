@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from service import plots
 from service.home import Home
 from service.records import Status
 from service.store import Store
 from service.tracking.projection import Projector
-from service.tracking.writer import Writer
+from service.tracking.runs import SHOWN_TAG
 from sweeps.records import Outcome
 
 from .conftest import Look, Sweep
@@ -59,39 +60,45 @@ def test_a_projector_goes_on_where_another_was_cut_off(sweep: Sweep, home: Home,
     assert [runs[f"trial {number}"].status for number in range(3)] == ["FINISHED", "FINISHED", "FAILED"]
 
 
+@pytest.mark.parametrize("arrives", [False, True])
 @pytest.mark.parametrize(
     ("method", "call"),
     [
-        ("params", 1),
-        ("params", 4),
-        ("metrics", 2),
-        ("metrics", 4),
-        ("tags", 2),
-        ("tags", 4),
-        ("status", 2),
-        ("flush", 1),
+        ("create_run", 1),
+        ("create_run", 4),
+        ("set_experiment_tag", 1),
+        ("set_terminated", 1),
+        ("set_terminated", 3),
+        ("log_batch", 1),
+        ("log_batch", 3),
+        ("log_batch", 5),
+        ("log_batch", 7),
+        ("log_artifact", 1),
     ],
 )
 def test_a_crash_at_any_call_leaves_nothing_missing_and_nothing_double(
-    method: str, call: int, sweep: Sweep, home: Home, look: Look, monkeypatch: pytest.MonkeyPatch
+    method: str, call: int, arrives: bool, sweep: Sweep, home: Home, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half_a_sweep(sweep)
     the_rest(sweep)
-    original, calls = getattr(Writer, method), 0
+    original, calls = getattr(MlflowClient, method), 0
 
-    def failing(self: Writer, *args: Any) -> None:
+    def failing(self: MlflowClient, *args: Any, **more: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == call:
-            raise ConnectionError("the server is gone")
-        original(self, *args)
+        if calls != call:
+            return original(self, *args, **more)
+        if arrives:
+            original(self, *args, **more)
+        raise ConnectionError("the server is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Writer, method, failing)
+        patch.setattr(MlflowClient, method, failing)
         projector = Projector(sweep.store, sweep.id, home)
-        if calls_fail(projector):
-            # The same projector starts over, as the tracking thread lets it.
+        with pytest.raises(ConnectionError):
             projector.finish()
+        # The same projector starts over, as the tracking thread lets it.
+        projector.finish()
     Projector(sweep.store, sweep.id, home).finish()
     cut_off = look.runs()
 
@@ -109,16 +116,29 @@ def test_a_crash_at_any_call_leaves_nothing_missing_and_nothing_double(
         assert look.files(cut_off[key].id) == look.files(run.id)
 
 
-def calls_fail(projector: Projector) -> bool:
-    try:
-        projector.finish()
-    except ConnectionError:
-        return True
-    return False
-
-
 def steps_of(run: Any) -> Any:
     return lambda name: (name, run.values(name))
+
+
+def test_what_says_that_a_run_is_complete_arrives_last(
+    sweep: Sweep, home: Home, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_a_sweep(sweep)
+    the_rest(sweep)
+    complete: dict[str, str] = {}
+    for method in ("log_batch", "set_terminated", "update_run", "log_artifact"):
+        original = getattr(MlflowClient, method)
+
+        def noted(self: MlflowClient, run: str, *args: Any, original: Any = original, **more: Any) -> Any:
+            assert run not in complete, f"{original.__name__} after the run was marked"
+            if any(tag.key == SHOWN_TAG for tag in more.get("tags", ())):
+                complete[run] = more["tags"][-1].key
+            return original(self, run, *args, **more)
+
+        monkeypatch.setattr(MlflowClient, method, noted)
+    Projector(sweep.store, sweep.id, home).finish()
+    runs = look.runs()
+    assert complete == {runs[key].id: SHOWN_TAG for key in runs if key != "sweep"}
 
 
 def test_a_run_that_was_made_but_not_noted_is_found_again(
@@ -135,6 +155,22 @@ def test_a_run_that_was_made_but_not_noted_is_found_again(
             Projector(sweep.store, sweep.id, home).sync()
     Projector(sweep.store, sweep.id, home).sync()
     assert look.runs()["trial 0"].id == sweep.store.trials(sweep.id)[0].mlflow_run_id
+
+
+def test_a_run_that_was_made_is_progress(sweep: Sweep, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep.propose(0)
+    sweep.propose(1)
+    projector, original = Projector(sweep.store, sweep.id, home), MlflowClient.create_run
+    progress = []
+
+    def noted(self: MlflowClient, *args: Any, **more: Any) -> Any:
+        progress.append(projector.written)
+        return original(self, *args, **more)
+
+    monkeypatch.setattr(MlflowClient, "create_run", noted)
+    projector.sync()
+    parent, first, second = progress
+    assert parent < first < second < projector.written
 
 
 def test_a_resumed_sweep_runs_again_in_the_same_runs(sweep: Sweep, home: Home, look: Look) -> None:
