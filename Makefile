@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 
 install: $(VENV)/.installed
 
-# torch first and by its pattern: anything looser would pull gigabytes of CUDA libraries.
+# torch first and by its pattern: anything looser would pull gigabytes of CUDA libraries. Our own bytecode is written here,
+# as Python does not where PYTHONDONTWRITEBYTECODE is set.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lrsweep needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --constraint constraints.txt 'torch==2.13.*'
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m compileall -q migrations service sweeps workers
 	touch $@
 
 demo: install

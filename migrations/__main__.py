@@ -12,17 +12,17 @@ from alembic import command
 
 from migrations.config import config
 from service.store.engine import connect, parse, writing
-from service.store.schema import REVISIONS, upgrade
+from service.store.schema import REVISIONS
 
 
 def main(message: str) -> None:
     """Compares an empty store at the last revision with the models."""
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'empty.db'}"
-        upgrade(url)
-        engine = connect(parse(url))
+        engine = connect(parse(url), foreign_keys=False)
         with writing(engine).begin() as connection:
             number = f"{len(REVISIONS) + 1:04}"
+            command.upgrade(config(connection), "head")
             command.revision(config(connection), message, autogenerate=True, rev_id=number)
         engine.dispose()
 

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from service.codeversion import code_version
+from service.collecting import loading
 from service.home import Home
 from service.lease import TTL, Lease, this_process
 from service.records import Status
@@ -213,7 +214,7 @@ def _after_deaths(store: Store, sweep_id: str, plan: LanePlan | None, say: Calla
     """Gives up on trials that killed this process again and again; those under which it died once train alone."""
     for number in store.give_up_hopeless(sweep_id):
         say(f"trial {number} FAILED: {store.trial(sweep_id, number).error}")
-    return replace(plan, count=1) if plan is not None and store.has_suspects(sweep_id) else plan
+    return replace(plan, count=1, most=1) if plan is not None and store.has_suspects(sweep_id) else plan
 
 
 def _note_code(store: Store, sweep_id: str, spec: SweepSpec, say: Callable[[str], None]) -> None:
@@ -245,11 +246,12 @@ def _wanted(lease: Lease, interrupt: Interrupt) -> Callable[[], Stop | None]:
 
 
 def _runner(spec: SweepSpec, place: Place) -> Runner:
-    code = _users_code(spec)
     workers = spec.workers
-    if place.is_here(spec.workers.count):
-        from workers.inline import InlineRunner
+    if place.is_here(workers.count):
+        with loading():
+            from workers.inline import InlineRunner
 
+        code = _users_code(spec)
         return InlineRunner(
             code.make_task,
             gpu=workers.gpus > 0,
@@ -257,6 +259,7 @@ def _runner(spec: SweepSpec, place: Place) -> Runner:
             precision=workers.precision,
             provided=code.provided,
         )
+    code = _users_code(spec)
     from workers.rayenv import prepare_ray
 
     prepare_ray(local=place.address is None)

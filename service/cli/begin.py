@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from service.cli.conduct import conduct, open_home
 from service.cli.options import open_server
 from service.launch import Place
 from service.records import Status
-from service.remote.archive import RemoteArchive
 from sweeps.errors import UserError
 from sweeps.records import Outcome
 from sweeps.specfile import parse_spec
+
+if TYPE_CHECKING:
+    from service.remote.archive import RemoteArchive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Where:
     server: str | None
     tracking_uri: str | None
 
-    def ask(self) -> RemoteArchive | None:
+    def ask(self) -> "RemoteArchive | None":
         """The server, if one is named. Raises UserError for options that are its coordinator's business."""
         archive = open_server(self.store, self.server)
         if archive is not None:

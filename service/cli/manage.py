@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.ahead import load_ahead
 from service.cli.options import (
     Json,
     RayAddress,
@@ -44,6 +45,7 @@ def retry(
     json: Json = False,
 ) -> int:
     """Train the FAILED trials of a sweep again, and go on with what is unfinished."""
+    load_ahead(store, server)
     from service.cli.begin import Where, go_on
 
     where = Where(runner=runner, address=address, store=store, server=server, tracking_uri=tracking_uri)

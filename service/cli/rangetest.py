@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from service.cli.ahead import load_ahead
 from service.cli.options import (
     Json,
     Optimizers,
@@ -64,6 +65,7 @@ def range_test(
     It is a sweep without trials: `lrsweep show`, `lrsweep ui` and `lrsweep pick ID --rule RULE` know it. What FILE
     says about trials does not matter here.
     """
+    load_ahead(store, server)
     from service.cli.begin import Where, begin
 
     flags = {

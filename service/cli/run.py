@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.opened import closed_later
+from service.cli.ahead import load_ahead
 from service.cli.options import (
     Json,
     Optimizers,
@@ -17,11 +17,9 @@ from service.cli.options import (
     SweepName,
     Task,
     TrackingUri,
-    named_server,
 )
 from service.cli.output import notes, print_json
 from service.cli.overrides import raw_spec
-from service.tracking.ahead import one_ahead
 
 
 def run(
@@ -56,8 +54,7 @@ def run(
     The spec is a FILE, flags, or both (flags win). Ctrl-C stops within an epoch and keeps what was done;
     `--resume ID` goes on from there. With `--server` it runs there, and Ctrl-C only leaves it.
     """
-    if not named_server(store, server):
-        closed_later(one_ahead())
+    load_ahead(store, server)
     from service.cli.begin import Where, begin, go_on
     from sweeps.errors import UserError
 

@@ -51,7 +51,7 @@ class Lifecycle(Database):
             sweep = locked_sweep(session, sweep_id)
             if sweep.owner is None and sweep.status == Status.CANCELLED:
                 return True
-            refuse_others(sweep, owner)
+            refuse_others(session, sweep_id, owner)
             hold(sweep, owner, clock(session), ttl)
             return sweep.cancel_requested
 
@@ -71,7 +71,7 @@ class Lifecycle(Database):
         with self.write() as session:
             sweep = locked_sweep(session, sweep_id)
             if owner is not None:
-                refuse_others(sweep, owner)
+                refuse_others(session, sweep_id, owner)
             held = sweep.owner, sweep.lease_until
             end(session, sweep, status)
             sweep.error = storable(error)
@@ -133,12 +133,13 @@ def begin(sweep: SweepRow, owner: str, now: datetime, ttl: float) -> None:
     hold(sweep, owner, now, ttl)
 
 
-def refuse_others(sweep: SweepRow, owner: str) -> None:
-    """Raises LeaseLost if this owner no longer holds the sweep."""
-    if sweep.owner != owner:
+def refuse_others(session: Session, sweep_id: str, owner: str) -> None:
+    """Locks a sweep until the transaction ends. Raises LeaseLost if this owner no longer holds it."""
+    holder = session.scalars(select(SweepRow.owner).where(SweepRow.id == sweep_id).with_for_update()).one()
+    if holder != owner:
         raise LeaseLost(
-            f"{owner} no longer runs sweep {sweep.id}: its lease ran out and was taken over by "
-            f"{sweep.owner or 'one who has finished'}; what was recorded until then is kept"
+            f"{owner} no longer runs sweep {sweep_id}: its lease ran out and was taken over by "
+            f"{holder or 'one who has finished'}; what was recorded until then is kept"
         )
 
 

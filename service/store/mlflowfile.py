@@ -14,7 +14,7 @@ from service.home import Home
 def quick_commits(home: Home) -> Iterator[None]:
     """Quickens every SQLite connection that this process opens meanwhile; a MLflow elsewhere is left as it is.
 
-    MLflow commits a dozen times a trial, a millisecond each. In WAL mode with `synchronous = NORMAL` it is a hundredth
+    MLflow commits several times a trial, a millisecond each. In WAL mode with `synchronous = NORMAL` it is a hundredth
     of that, and a power failure costs what was last written, never the file (https://www.sqlite.org/pragma.html);
     the store has all of it.
     """

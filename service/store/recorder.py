@@ -15,7 +15,6 @@ from service.store.database import Database, upsert
 from service.store.lifecycle import refuse_others
 from service.store.picks import pick_values
 from service.store.rangetests import range_test_values
-from service.store.sweeps import locked_sweep
 from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, SweepRow, TrialRow
 from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.records import Ended, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
@@ -38,7 +37,7 @@ class StoreRecorder:
     def _write(self) -> Iterator[Session]:
         with self._database.write() as session:
             if self._owner is not None:
-                refuse_others(locked_sweep(session, self._sweep_id), self._owner)
+                refuse_others(session, self._sweep_id, self._owner)
             yield session
 
     def probed(self, info: TaskInfo) -> None:

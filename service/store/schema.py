@@ -1,9 +1,22 @@
 """Whether a database holds lrsweep's tables, of this version, and how it comes to.
 
-Alembic is loaded only where something must change: a store that is up to date says so in one SELECT.
+Alembic is loaded only where tables must change: a store that is up to date says so in one SELECT, and an empty one gets
+the tables of `tables.py` at once, which is what the migrations come to. That takes a tenth of the time.
 """
 
-from sqlalchemy import Connection, Engine, Select, String, column, func, inspect, select, table, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from service.store.engine import VERSION_TABLE, connect, hidden, parse, reading, writing
@@ -16,7 +29,14 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 HEAD = REVISIONS[-1]
 
-_revision: Select[str] = select(column("version_num", String)).select_from(table(VERSION_TABLE))
+_version = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As Alembic makes it."""
+_revision = select(_version.c.version_num)
 
 # Any number: whoever upgrades the same database takes the lock of the same one.
 _UPGRADE_LOCK = 7236
@@ -57,20 +77,28 @@ def upgrade(url: str) -> str | None:
 
 
 def _upgrade(connection: Connection) -> str | None:
-    from alembic import command
-
-    from migrations.config import config
-
     sqlite = connection.dialect.name == "sqlite"
     if not sqlite:
         connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
     revision = _stored_revision(connection)
     _refuse_foreign(connection, revision)
-    if revision != HEAD:
+    if revision is None:
+        _create(connection)
+    elif revision != HEAD:
+        from alembic import command
+
+        from migrations.config import config
+
         command.upgrade(config(connection), "head")
         if sqlite and (broken := connection.execute(text("PRAGMA foreign_key_check")).all()):
             raise AssertionError(f"a migration left rows that refer to nothing: {broken[:3]}")
     return revision
+
+
+def _create(connection: Connection) -> None:
+    Base.metadata.create_all(connection)
+    _version.create(connection, checkfirst=True)
+    connection.execute(_version.insert().values(version_num=HEAD))
 
 
 def _stored_revision(connection: Connection) -> str | None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -51,6 +52,7 @@ class Base(DeclarativeBase):
 
 
 _BEHIND = text("mlflow_behind")
+_ZERO = text("0")
 
 
 class SweepRow(Base):
@@ -79,7 +81,7 @@ class SweepRow(Base):
     total_trials: Mapped[int]
     steps_per_epoch: Mapped[int | None]
     batch_size: Mapped[int | None]
-    accumulation: Mapped[int] = mapped_column(default=1)
+    accumulation: Mapped[int] = mapped_column(default=1, server_default="1")
     """Batches for each optimizer step."""
     code: Mapped[dict[str, Any] | None]
     """The CodeVersion of the task."""
@@ -94,13 +96,13 @@ class SweepRow(Base):
     mlflow_run_id: Mapped[str | None]
     submitted_by: Mapped[str | None]
     """The name of the token; NULL where nobody was asked for one."""
-    unattended: Mapped[bool] = mapped_column(default=False)
+    unattended: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether a coordinator process runs it; else the command that made it does."""
-    mlflow_behind: Mapped[bool] = mapped_column(default=False)
+    mlflow_behind: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether MLflow may lack part of it."""
-    deaths: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0, server_default=_ZERO)
     """How often its process has died since it last got further than `progress`."""
-    progress: Mapped[int] = mapped_column(default=0)
+    progress: Mapped[int] = mapped_column(default=0, server_default=_ZERO)
     """Reports, range tests and ended trials that it had at its last death."""
 
 
@@ -130,9 +132,9 @@ class TrialRow(Base):
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     mlflow_run_id: Mapped[str | None]
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0, server_default=_ZERO)
     """How often it was begun since it last got further than `furthest`."""
-    furthest: Mapped[int] = mapped_column(default=0)
+    furthest: Mapped[int] = mapped_column(default=0, server_default=_ZERO)
     """The epoch that it had reached when it was last begun."""
 
 
