@@ -33,8 +33,3 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def leave_garbage() -> None:
-    """Has Python end without looking for cycles once more: with torch loaded that takes half a second, for nothing."""
-    gc.freeze()

@@ -58,10 +58,10 @@ class Launched:
 
 
 class Recorders:
-    """A Recorder that passes everything on, to the store first."""
+    """A Recorder that passes everything on, to the store first; `picks_made` is called once they are recorded."""
 
-    def __init__(self, recorders: Sequence[Recorder]):
-        self._recorders = recorders
+    def __init__(self, recorders: Sequence[Recorder], picks_made: Callable[[], None]):
+        self._recorders, self._picks_made = recorders, picks_made
 
     def probed(self, info: TaskInfo) -> None:
         for recorder in self._recorders:
@@ -90,6 +90,7 @@ class Recorders:
     def picked(self, picks: Sequence[Pick]) -> None:
         for recorder in self._recorders:
             recorder.picked(picks)
+        self._picks_made()
 
 
 class Interrupt:
@@ -161,7 +162,8 @@ def launch(
         coordinator = Coordinator(
             spec,
             runner,
-            Recorders([store.recorder(claimed, owner), watcher]),
+            # Their pictures are drawn while the stability of the picks is tried.
+            Recorders([store.recorder(claimed, owner), watcher], picks_made=tracking.look),
             checkpoints=str(checkpoints),
             wanted=_wanted(lease, interrupt),
             warn=_warning(store, claimed, say),

@@ -63,10 +63,15 @@ class PreparedTask:
             return self.task.loss(model, batch)
 
     def metrics(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
-        """The validation metrics of one batch by their logged names; the loss is always among them."""
+        """The validation metrics of one batch by their logged names; the loss is always among them.
+
+        It is computed where the task's own metrics lack it: those that have it have passed the batch through the model.
+        """
         own = getattr(self.task, "metrics", None)
         with computing(self.precision, self.device):
-            values = {"loss": self.task.loss(model, batch), **(own(model, batch) if own else {})}
+            values = {**own(model, batch)} if own else {}
+            if "loss" not in values:
+                values = {"loss": self.task.loss(model, batch), **values}
         return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
 
 

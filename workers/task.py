@@ -22,7 +22,8 @@ class Task(Protocol):
 
     Optional: `batch_size` (int attribute, 64), `accumulation` (int attribute, 1: batches whose gradients, weighted by
     their examples, make one optimizer step), `metrics(model, batch) -> dict[str, Tensor]` (means over the batch,
-    logged as `val/<name>` and averaged over the validation data).
+    logged as `val/<name>` and averaged over the validation data; with the `loss` among them validation passes a batch
+    through the model once instead of twice).
     """
 
     def model(self) -> nn.Module:

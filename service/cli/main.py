@@ -23,7 +23,8 @@ from service.cli import (
     watch,
 )
 from service.cli.opened import opened_here_is_closed
-from service.collecting import collect_seldom, leave_garbage
+from service.collecting import collect_seldom
+from service.leaving import leave
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
 
@@ -67,9 +68,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 def main() -> None:
     """Runs the command of this process; exits 0 done, 1 failed, 2 the user's mistake, 130 interrupted."""
     collect_seldom()
-    code = invoke(sys.argv[1:])
-    leave_garbage()
-    sys.exit(code)
+    leave(invoke(sys.argv[1:]))
 
 
 def invoke(args: list[str]) -> int:

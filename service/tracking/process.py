@@ -1,8 +1,8 @@
 """Live tracking from a process of its own: importing mlflow and talking to it cost training nothing.
 
-The child is `python -m service.tracking.process`. It reads two lines: where the sweep is, and at the end how long to be
-patient; it answers the second with what MLflow lacks. When its parent dies it ends at once: whoever goes on with the
-sweep writes what is missing, and one sweep has one writer at a time.
+The child is `python -m service.tracking.process`. It reads lines: where the sweep is, then when to look at once, and
+at the end how long to be patient; it answers the last with what MLflow lacks. When its parent dies it ends at once:
+whoever goes on with the sweep writes what is missing, and one sweep has one writer at a time.
 """
 
 import json
@@ -44,6 +44,11 @@ class TrackingProcess:
         """Follows this sweep from now on."""
         self._begun = True
         self._say({"sweep": sweep_id, **{key: str(value) for key, value in asdict(self._home).items()}})
+
+    def look(self) -> None:
+        """Has it look at the store at once: there is something that takes long to show."""
+        if self._begun:
+            self._say({"look": True})
 
     @property
     def pid(self) -> int:
@@ -100,10 +105,14 @@ def main() -> None:
     sweep_id = order.pop("sweep")
     home = Home(**{**order, "folder": Path(order["folder"])})
     with Store.open(home.store_url) as store, quick_commits(home), Tracking(store, sweep_id, home) as tracking:
-        closing = sys.stdin.readline()
-        if not closing:
+        for line in sys.stdin:
+            word = json.loads(line)
+            if "patience" in word:
+                trouble = tracking.close(word["patience"])
+                break
+            tracking.look()
+        else:
             os._exit(0)
-        trouble = tracking.close(json.loads(closing)["patience"])
     print(json.dumps(trouble), flush=True)
     # Python would take a second to clear away what mlflow has loaded, and somebody waits.
     os._exit(0)

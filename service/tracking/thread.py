@@ -33,8 +33,9 @@ class Projection(Protocol):
 class Tracking:
     """Shows one sweep in MLflow from a thread of its own, between `with` and `close`.
 
-    Nothing that goes wrong with MLflow reaches the caller as an exception: `trouble` says what is wrong now, and
-    `close` what is missing at the end. The store has everything, so a later sync can always make up for it.
+    Syncs begin `interval` seconds apart, or as soon as the last one is over that took longer. Nothing that goes wrong
+    with MLflow reaches the caller as an exception: `trouble` says what is wrong now, and `close` what is missing at the
+    end. The store has everything, so a later sync can always make up for it.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class Tracking:
         sweep_id: str,
         home: Home,
         *,
-        interval: float = 1.5,
+        interval: float = 1.0,
         make: Callable[[Store, str, Home], Projection] | None = None,
     ):
         self._store, self._sweep_id, self._home = store, sweep_id, home
         self._interval, self._make = interval, make or _projector
         self._projection: Projection | None = None
-        self._stopping = threading.Event()
+        self._stopping, self._wanted = threading.Event(), threading.Event()
         self._deadline = 0.0
         self._finished = False
         self._thread = threading.Thread(target=self._run, name=f"mlflow {sweep_id}", daemon=True)
@@ -64,6 +65,10 @@ class Tracking:
     ) -> None:
         self.close(patience=0.0)
 
+    def look(self) -> None:
+        """Has the next sync begin at once: there is something that takes long to show."""
+        self._wanted.set()
+
     def close(self, patience: float) -> str | None:
         """Ends the tracking with a last, complete sync; None if MLflow has everything, else what is wrong.
 
@@ -73,6 +78,7 @@ class Tracking:
         if not self._stopping.is_set():
             self._deadline = time.monotonic() + patience
             self._stopping.set()
+            self._wanted.set()
             self._wait()
         if self._finished:
             return None
@@ -94,15 +100,24 @@ class Tracking:
 
     def _run(self) -> None:
         pause = 0.0
-        while not self._stopping.wait(pause):
-            went_well = self._attempt(lambda projection: projection.sync())
-            pause = self._interval if went_well else min(_LONGEST_PAUSE, 2 * max(pause, self._interval))
+        while not self._is_over_after(pause):
+            began = time.monotonic()
+            if self._attempt(lambda projection: projection.sync()):
+                pause = max(0.0, self._interval - (time.monotonic() - began))
+            else:
+                pause = min(_LONGEST_PAUSE, 2 * max(pause, self._interval))
         while not self._attempt(lambda projection: projection.finish()):
             left = self._deadline - time.monotonic()
             if left <= 0:
                 return
             time.sleep(min(1.0, left))
         self._finished = True
+
+    def _is_over_after(self, pause: float) -> bool:
+        """True if there will be no further sync; waits so many seconds for that, less if one is wanted."""
+        self._wanted.wait(pause)
+        self._wanted.clear()
+        return self._stopping.is_set()
 
     def _attempt(self, step: Callable[[Projection], bool]) -> bool:
         """Makes one step; False, with the trouble kept, whatever went wrong: the sweep must not end for it."""

@@ -25,14 +25,27 @@ def interval(read: Callable[[Sequence[float]], float | None], curves: Curves) ->
     noise). The same curves give the same interval.
     """
     copies = _copies(tuple(map(tuple, curves))) if len(curves) < FEW_SEEDS else [[curve] for curve in curves]
-    readings = [[lr for copy in own if (lr := read(copy)) is not None] for own in copies]
+    readings = [[math.log(lr) for copy in own if (lr := read(copy)) is not None] for own in copies]
     readings = [own for own in readings if own]
     if not readings:
         return None
-    chance = random.Random(0)
-    logs = sorted(median(math.log(chance.choice(chance.choice(readings))) for _ in readings) for _ in range(_DRAWS))
+    drawn = _drawn(tuple(map(len, readings)))
+    medians = sorted(median([readings[seed][copy] for seed, copy in sample]) for sample in drawn)
     cut = int(_TAIL * _DRAWS)
-    return math.exp(logs[cut]), math.exp(logs[-1 - cut])
+    return math.exp(medians[cut]), math.exp(medians[-1 - cut])
+
+
+@lru_cache(maxsize=32)
+def _drawn(sizes: tuple[int, ...]) -> list[list[tuple[int, int]]]:
+    """Seeds and their copies, drawn with replacement, of seeds that have so many; kept, as most rules ask alike."""
+    chance, seeds = random.Random(0), range(len(sizes))
+    copies = [range(size) for size in sizes]
+
+    def one() -> tuple[int, int]:
+        seed = chance.choice(seeds)
+        return seed, chance.choice(copies[seed])
+
+    return [[one() for _ in seeds] for _ in range(_DRAWS)]
 
 
 @lru_cache(maxsize=8)

@@ -34,7 +34,8 @@ class Tool:
         for step, loss in enumerate(curve):
             if loss > self.stop * best:
                 return step + 1
-            best = min(best, loss)
+            if loss < best:
+                best = loss
         return len(curve)
 
     def reading(self, point: Point, least: int) -> Point:

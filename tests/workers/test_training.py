@@ -322,6 +322,28 @@ class Faulty(Regression):
         return {"own": self.metric}
 
 
+def test_metrics_with_the_loss_among_them_take_one_pass_and_say_what_the_loss_would() -> None:
+    class Counting(Regression):
+        """Counts the batches that it has validated the loss of."""
+
+        validated = 0
+
+        def loss(self, model: nn.Module, batch: Any) -> Tensor:
+            self.validated += not model.training
+            return super().loss(model, batch)
+
+    class OnePass(Counting):
+        def metrics(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+            return {**super().metrics(model, batch), "loss": Regression.loss(self, model, batch)}
+
+    plain, one_pass = Counting(), OnePass()
+    metrics = [
+        [report.metrics for report in hear(train(prepared(task), a_job())).reports] for task in (plain, one_pass)
+    ]
+    assert metrics[0] == metrics[1]
+    assert (plain.validated > 0, one_pass.validated) == (True, 0)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_from_the_first_step_is_the_tasks_fault(value: float) -> None:
     *_, ended = outcome_of(Faulty(value))

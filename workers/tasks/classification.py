@@ -1,7 +1,8 @@
-"""What the classification tasks share: a stratified split and the accuracy."""
+"""What the classification tasks share: a stratified split and the validation metrics."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def stratified_split(labels: Tensor, val_fraction: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -25,10 +26,12 @@ def stratified_split(labels: Tensor, val_fraction: float, seed: int) -> tuple[Te
     return torch.cat(train).sort().values, torch.cat(val).sort().values
 
 
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """The fraction of examples whose largest logit is their label's; logits [B, classes], labels [B].
+def metrics_of(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """The mean cross-entropy, and the fraction of examples whose largest logit is their label's.
 
-    >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
-    tensor(0.5000)
+    Logits are [B, classes], labels [B].
+
+    >>> metrics_of(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
+    {'loss': tensor(1.6809), 'accuracy': tensor(0.5000)}
     """
-    return (logits.argmax(dim=-1) == labels).float().mean()
+    return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(dim=-1) == labels).float().mean()}

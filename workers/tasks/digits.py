@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workers.tasks.classification import accuracy, stratified_split
+from workers.tasks.classification import metrics_of, stratified_split
 
 CLASSES = 10
 PIXELS = 64
@@ -57,9 +57,9 @@ class DigitsMLP:
         return F.cross_entropy(model(x), y)
 
     def metrics(self, model: nn.Module, batch: Labelled) -> dict[str, Tensor]:
-        """The accuracy."""
+        """The loss and the accuracy."""
         x, y = batch
-        return {"accuracy": accuracy(model(x), y)}
+        return metrics_of(model(x), y)
 
 
 class DigitsCNN(DigitsMLP):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sweeps.errors import UserError, unknown
-from workers.tasks.classification import accuracy
+from workers.tasks.classification import metrics_of
 from workers.tasks.imagefolder import ImageFiles, Pixels, read_splits, scan
 from workers.tasks.vision.alexnet import AlexNet
 from workers.tasks.vision.lenet import LeNet5
@@ -74,9 +74,9 @@ class Images:
         return F.cross_entropy(model(_normalised(pixels)), labels)
 
     def metrics(self, model: nn.Module, batch: Pixels) -> dict[str, Tensor]:
-        """The accuracy."""
+        """The loss and the accuracy."""
         pixels, labels = batch
-        return {"accuracy": accuracy(model(_normalised(pixels)), labels)}
+        return metrics_of(model(_normalised(pixels)), labels)
 
 
 def _normalised(pixels: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workers.tasks.classification import accuracy
+from workers.tasks.classification import metrics_of
 
 TOPICS = 4
 VOCABULARY = 1000
@@ -67,5 +67,5 @@ class Text:
         return F.cross_entropy(model(batch["tokens"]), batch["label"])
 
     def metrics(self, model: nn.Module, batch: Sentences) -> dict[str, Tensor]:
-        """The accuracy."""
-        return {"accuracy": accuracy(model(batch["tokens"]), batch["label"])}
+        """The loss and the accuracy."""
+        return metrics_of(model(batch["tokens"]), batch["label"])

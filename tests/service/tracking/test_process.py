@@ -39,6 +39,18 @@ def test_what_the_store_has_is_in_mlflow_when_it_closes(sweep: Sweep, home: Home
     assert set(Look(home, sweep).runs()) == {"sweep", "trial 0"}
 
 
+def test_it_looks_at_once_when_asked_to(sweep: Sweep, home: Home) -> None:
+    with TrackingProcess(home) as tracking:
+        tracking.look()
+        tracking.begin(sweep.id)
+        sweep.train(0)
+        deadline = time.monotonic() + 60
+        while sweep.store.trial(sweep.id, 0).mlflow_run_id is None:
+            assert time.monotonic() < deadline
+            tracking.look()
+            time.sleep(0.1)
+
+
 def test_a_mlflow_that_is_away_is_said_at_the_end(sweep: Sweep, home: Home) -> None:
     away = replace(home, tracking_uri="http://127.0.0.1:9")
     with TrackingProcess(away) as tracking:

@@ -66,6 +66,48 @@ def test_syncs_until_closed_then_finishes(store: Store, home: Home) -> None:
     assert tracking.trouble is None
 
 
+def test_looks_at_once_when_asked_to(store: Store, home: Home) -> None:
+    scripted = Scripted()
+    with scripted.tracking(store, home, interval=3600) as tracking:
+        for written in (1, 2, 3):
+            wait_for(lambda written=written: scripted.written == written)
+            tracking.look()
+        wait_for(lambda: scripted.written == 4)
+        assert tracking.close(patience=5) is None
+
+
+def test_a_sync_that_took_longer_than_the_interval_is_followed_by_the_next(
+    store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float | None] = []
+    took = iter([0.0, 1.0, 0.0, 7.0, 0.0])
+
+    class Noting(threading.Event):
+        """Takes note of how long it is to be waited for, and does not wait."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return super().wait(0)
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+
+    def sync() -> None:
+        clock.now += next(took, 0.0)
+
+    monkeypatch.setattr(thread, "time", clock)
+    tracking = Scripted(sync=sync).tracking(store, home, interval=4.0)
+    monkeypatch.setattr(tracking, "_wanted", Noting())
+    with tracking:
+        wait_for(lambda: len(pauses) >= 6)
+    assert pauses[:6] == [0.0, 4.0, 3.0, 4.0, 0.0, 4.0]
+
+
 def test_trouble_is_told_without_the_password_and_passes(store: Store, home: Home) -> None:
     ill = threading.Event()
     ill.set()
@@ -90,7 +132,7 @@ def test_waits_longer_from_failure_to_failure(store: Store, home: Home, monkeypa
 
     monkeypatch.setattr(thread, "_LONGEST_PAUSE", 8.0)
     tracking = Scripted(sync=fail).tracking(store, home, interval=1.0)
-    monkeypatch.setattr(tracking, "_stopping", Noting())
+    monkeypatch.setattr(tracking, "_wanted", Noting())
     with tracking:
         wait_for(lambda: len(Noting.pauses) >= 6)
     assert Noting.pauses[:6] == [0.0, 2.0, 4.0, 8.0, 8.0, 8.0]
