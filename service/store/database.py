@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from typing import Any, Self
 
@@ -72,18 +73,34 @@ def upsert(
 
     All have the same columns; there is at least one.
     """
-    statement = _insert(session)(row.__table__)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys and name not in keep}
-    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    changed = tuple(name for name in rows[0] if name not in keys and name not in keep)
+    session.connection().execute(_upsert(_dialect(session), row, tuple(keys), changed), rows)
 
 
 def insert_new(session: Session, row: type[Base], values: Mapping[str, Any]) -> bool:
     """Inserts a row and says True, or False if there is one with its keys, of this moment's others too."""
-    table = row.__table__
-    statement = _insert(session)(table).on_conflict_do_nothing().returning(*table.primary_key)
-    return session.execute(statement, values).first() is not None
+    return session.connection().execute(_insert_new(_dialect(session), row), values).first() is not None
 
 
-def _insert(session: Session) -> Any:
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+# Statements that are made once: making one takes as long as running it.
+
+
+@cache
+def _upsert(dialect: str, row: type[Base], keys: tuple[str, ...], changed: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, row)
+    new_values = {name: statement.excluded[name] for name in changed}
+    return statement.on_conflict_do_update(index_elements=keys, set_=new_values)
+
+
+@cache
+def _insert_new(dialect: str, row: type[Base]) -> Any:
+    return _insert(dialect, row).on_conflict_do_nothing().returning(*row.__table__.primary_key)
+
+
+def _insert(dialect: str, row: type[Base]) -> Any:
     # Only the dialect in use: the other's import would cost every command a twentieth of a second.
-    return import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}").insert
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(row.__table__)

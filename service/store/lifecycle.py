@@ -1,8 +1,9 @@
 """Who works on a sweep and where it stands: leases, cancellation, endings, retries."""
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.records import Status, SweepRecord
@@ -13,6 +14,9 @@ from service.store.sweeps import locked_sweep, sweep_record
 from service.store.tables import CurveRow, ReportRow, SweepRow, TrialRow
 from sweeps.errors import EnvironmentFailure, UserError
 from sweeps.records import Outcome
+
+_SWEEPS = cast(Table, SweepRow.__table__)
+_HOLDER = select(_SWEEPS.c.owner).where(_SWEEPS.c.id == bindparam("sweep")).with_for_update()
 
 
 class LeaseLost(EnvironmentFailure):
@@ -135,7 +139,7 @@ def begin(sweep: SweepRow, owner: str, now: datetime, ttl: float) -> None:
 
 def refuse_others(session: Session, sweep_id: str, owner: str) -> None:
     """Locks a sweep until the transaction ends. Raises LeaseLost if this owner no longer holds it."""
-    holder = session.scalars(select(SweepRow.owner).where(SweepRow.id == sweep_id).with_for_update()).one()
+    holder = session.connection().execute(_HOLDER, {"sweep": sweep_id}).scalar_one()
     if holder != owner:
         raise LeaseLost(
             f"{owner} no longer runs sweep {sweep_id}: its lease ran out and was taken over by "

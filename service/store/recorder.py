@@ -11,7 +11,7 @@ from sqlalchemy import Float, Table, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.store.codec import finite, pack, pack_named, storable, to_json
-from service.store.database import Database, upsert
+from service.store.database import Database, insert_new, upsert
 from service.store.lifecycle import refuse_others
 from service.store.picks import pick_values
 from service.store.rangetests import range_test_values
@@ -19,7 +19,23 @@ from service.store.tables import CurveRow, PickRow, RangeTestRow, ReportRow, Swe
 from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.records import Ended, Pick, Proposal, RangeTest, Report, Reported, TaskInfo
 
-_TRIALS = cast(Table, TrialRow.__table__)
+_TRIALS, _REPORTS, _CURVES = (cast(Table, row.__table__) for row in (TrialRow, ReportRow, CurveRow))
+
+# Statements that are made once: making one takes as long as running it.
+_OF_TRIAL = update(_TRIALS).where(_TRIALS.c.sweep_id == bindparam("sweep"), _TRIALS.c.number == bindparam("trial"))
+_ADVANCE = _OF_TRIAL.values(
+    epochs=bindparam("done"), value=func.coalesce(bindparam("objective", type_=Float), _TRIALS.c.value)
+)
+_END = _OF_TRIAL.values(
+    outcome=bindparam("how"), error=bindparam("why"), value=bindparam("objective"), ended=bindparam("when")
+).returning(_TRIALS.c.epochs)
+_LATER = [
+    delete(table).where(
+        table.c.sweep_id == bindparam("sweep"), table.c.number == bindparam("trial"), table.c.epoch > bindparam("done")
+    )
+    for table in (_REPORTS, _CURVES)
+]
+"""Takes the epochs of a trial after the last one that is done."""
 
 
 class StoreRecorder:
@@ -60,27 +76,23 @@ class StoreRecorder:
 
     def proposed(self, proposal: Proposal) -> None:
         """Adds a trial. One that is proposed again, in a resumed sweep, stays as it is, begun once more."""
+        row = {
+            "sweep_id": self._sweep_id,
+            "number": proposal.number,
+            "optimizer": proposal.optimizer,
+            "scheduler": proposal.scheduler,
+            "initial_lr": proposal.initial_lr,
+            "optimizer_params": to_json(proposal.optimizer_params),
+            "scheduler_params": to_json(proposal.scheduler_params),
+            "seed": proposal.seed,
+            "origin": proposal.origin,
+            "epochs": 0,
+            "attempts": 1,
+            "started": datetime.now(UTC),
+        }
         with self._write() as session:
-            known = session.get(TrialRow, (self._sweep_id, proposal.number))
-            if known is not None:
-                self._begin_again(session, known)
-                return
-            session.add(
-                TrialRow(
-                    sweep_id=self._sweep_id,
-                    number=proposal.number,
-                    optimizer=proposal.optimizer,
-                    scheduler=proposal.scheduler,
-                    initial_lr=proposal.initial_lr,
-                    optimizer_params=to_json(proposal.optimizer_params),
-                    scheduler_params=to_json(proposal.scheduler_params),
-                    seed=proposal.seed,
-                    origin=proposal.origin,
-                    epochs=0,
-                    attempts=1,
-                    started=datetime.now(UTC),
-                )
-            )
+            if not insert_new(session, TrialRow, row):
+                self._begin_again(session, session.get_one(TrialRow, (self._sweep_id, proposal.number)))
 
     def _begin_again(self, session: Session, trial: TrialRow) -> None:
         reached = session.scalar(
@@ -109,19 +121,14 @@ class StoreRecorder:
     def _advance(self, session: Session, epochs: Sequence[Reported]) -> None:
         """Says how far trials are. Raises LookupError if one was never proposed."""
         found = session.connection().execute(
-            update(_TRIALS)
-            .where(_TRIALS.c.sweep_id == self._sweep_id, _TRIALS.c.number == bindparam("trial"))
-            .values(
-                epochs=bindparam("done"), value=func.coalesce(bindparam("objective", type_=Float), _TRIALS.c.value)
-            ),
+            _ADVANCE,
             [
-                {"trial": number, "done": report.epoch, "objective": finite(objective)}
+                {"sweep": self._sweep_id, "trial": number, "done": report.epoch, "objective": finite(objective)}
                 for number, report, objective in epochs
             ],
         )
         if found.rowcount != len(epochs):
-            numbers = ", ".join(str(number) for number, _, _ in epochs)
-            raise LookupError(f"sweep {self._sweep_id} has no trial {numbers}: it was never proposed")
+            raise self._never_proposed(*(number for number, _, _ in epochs))
 
     def ended(self, number: int, ended: Ended, value: float | None) -> None:
         """Keeps how a trial ended; an interrupted one has not ended.
@@ -130,18 +137,19 @@ class StoreRecorder:
         """
         if ended.interrupted:
             return
-        outcome = {
-            "outcome": ended.outcome,
-            "error": storable(ended.error),
-            "value": finite(value),
-            "ended": datetime.now(UTC),
+        trial = {"sweep": self._sweep_id, "trial": number}
+        how = {
+            "how": ended.outcome,
+            "why": storable(ended.error),
+            "objective": finite(value),
+            "when": datetime.now(UTC),
         }
         with self._write() as session:
-            epochs = self._update_trial(session, number, outcome)
-            for table in (ReportRow, CurveRow):
-                session.execute(
-                    delete(table).where(table.sweep_id == self._sweep_id, table.number == number, table.epoch > epochs)
-                )
+            epochs = session.connection().execute(_END, trial | how).scalar_one_or_none()
+            if epochs is None:
+                raise self._never_proposed(number)
+            for later in _LATER:
+                session.connection().execute(later, trial | {"done": epochs})
 
     def picked(self, picks: Sequence[Pick]) -> None:
         """Replaces all picks of the sweep."""
@@ -152,17 +160,9 @@ class StoreRecorder:
                 for position, pick in enumerate(picks)
             )
 
-    def _update_trial(self, session: Session, number: int, values: dict[str, Any]) -> int:
-        """Updates a trial and returns its epochs. Raises LookupError if it was never proposed."""
-        epochs = session.scalars(
-            update(TrialRow)
-            .where(TrialRow.sweep_id == self._sweep_id, TrialRow.number == number)
-            .values(**values)
-            .returning(TrialRow.epochs)
-        ).one_or_none()
-        if epochs is None:
-            raise LookupError(f"sweep {self._sweep_id} has no trial {number}: it was never proposed")
-        return epochs
+    def _never_proposed(self, *numbers: int) -> LookupError:
+        trials = ", ".join(map(str, numbers))
+        return LookupError(f"sweep {self._sweep_id} has no trial {trials}: it was never proposed")
 
 
 def _plain_probe(probe: LaneProbe) -> dict[str, Any]:

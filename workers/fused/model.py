@@ -1,15 +1,15 @@
 """K copies of one model in one: parameters as rows of one tensor, loss and metrics vmapped over the rows."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import vmap
 
 from workers.fused.alike import alike
 from workers.fused.compiled import CompiledStep
+from workers.fused.lanewise import lanewise
 from workers.fused.mended import mended
 from workers.fused.template import CannotFuse, Template
 from workers.structures import map_tensors, tensors_in
@@ -124,11 +124,12 @@ class StackedModel:
         return metrics
 
     def _mapped(self, of: str, batch: Batch) -> Any:
-        def output(named: Mapping[str, Tensor], tensors: Sequence[Tensor]) -> Any:
-            own = iter(tensors)
+        names = (*self.layout.names, *self.fixed)
+
+        def output(tensors: Sequence[Tensor]) -> Any:
+            named, own = dict(zip(names, tensors, strict=False)), iter(tensors[len(names) :])
             return self._template.output(of, named, map_tensors(lambda _: next(own), batch))
 
-        named = {**dict(zip(self.layout.names, self._leaves, strict=True)), **self.fixed}
-        mapped = vmap(output, randomness="different" if self.draws else "error")
+        tensors = [*self._leaves, *self.fixed.values(), *tensors_in(batch)]
         with mended():
-            return mapped(named, list(tensors_in(batch)))
+            return lanewise(output, tensors, randomness="different" if self.draws else "error")
