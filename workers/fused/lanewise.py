@@ -1,4 +1,4 @@
-"""A function of one lane's tensors made for all lanes at once."""
+"""Vmap over lanes without its checks: for the whole step, where `alllanes` is for single operations within it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
