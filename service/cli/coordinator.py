@@ -8,7 +8,9 @@ from service.cli.options import StoreUrl, TrackingUri
 
 
 def coordinator(
-    once: Annotated[bool, typer.Option("--once", help="End once nothing waits and nothing runs.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End once nothing waits and no coordinator runs a sweep.")
+    ] = False,
     most: Annotated[int, typer.Option(min=1, help="Sweeps at once, within what the workers they ask for need.")] = 8,
     grace: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="On SIGTERM, how long sweeps may take to stop.")

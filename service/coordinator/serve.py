@@ -16,7 +16,7 @@ _TICK = 0.5
 
 
 def serve(supervisor: Supervisor, *, once: bool, grace: float) -> None:
-    """Runs until SIGTERM or Ctrl-C, or with `once` until nothing is left to do.
+    """Runs until SIGTERM or Ctrl-C, or with `once` until nothing waits and nothing runs, here or elsewhere.
 
     Children that do not stop within `grace` seconds are killed. A store that is away is waited for.
     """

@@ -99,7 +99,10 @@ class Supervisor:
         self._needs: dict[str, Needs] = {}
 
     def step(self) -> bool:
-        """Settles what has ended and starts what may; False if nothing is at work and nothing waits."""
+        """Settles what has ended and starts what may; False if no sweep waits or runs, here or with other coordinators.
+
+        Another's sweep may be given back at any moment, or its process die.
+        """
         self._reap()
         self._renew()
         running, waiting = self._store.unattended()
@@ -108,7 +111,7 @@ class Supervisor:
         unshown = self._show()
         if not waiting and not unshown:
             self._spare.end()
-        return bool(waiting or unshown or self._working)
+        return bool(waiting or running or unshown or self._working)
 
     def stop(self, grace: float, wait: Callable[[float], None] = time.sleep) -> None:
         """Has all children stop within an epoch, kills those that don't within `grace` seconds; gives sweeps back."""

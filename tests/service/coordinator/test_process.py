@@ -31,6 +31,9 @@ def test_a_rolling_upgrade_hands_the_sweep_over(store: Store, here: Path) -> Non
     with coordinator(here) as old:
         wait_for(lambda: len(store.reports(sweep_id)) >= 3)
         with coordinator(here, "--once") as new:
+            # It looks before the sweep is given back, and waits for it.
+            assert new.stderr is not None
+            assert "event=started" in new.stderr.readline()
             old.send_signal(signal.SIGTERM)
             _, said = old.communicate(timeout=60)
             assert old.returncode == 0

@@ -173,6 +173,17 @@ def test_two_coordinators_never_run_one_sweep(world: World) -> None:
     assert sorted(begun) == sorted(ids)
 
 
+def test_while_another_runs_a_sweep_there_may_still_be_work(world: World) -> None:
+    other = world.another()
+    assert not other.step()
+    world.submit("s")
+    world.supervisor.step()
+    assert other.step()
+    world.supervisor.stop(grace=5)
+    assert other.step()
+    assert world.trained == ["s", "s"]
+
+
 def test_sweeps_of_the_foreground_are_left_alone(world: World) -> None:
     world.store.create_sweep(name="mine", task="quadratic", spec={}, total_trials=1)
     assert not world.supervisor.step()
