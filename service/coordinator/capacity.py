@@ -22,7 +22,7 @@ class Cluster:
     """A Ray cluster's processors and GPUs, asked anew every quarter of a minute, in the background."""
 
     def __init__(self, address: str, clock: Callable[[], float] = time.monotonic):
-        self._command = [sys.executable, "-m", "workers.clustersize", address]
+        self._command = [sys.executable, "-P", "-m", "workers.clustersize", address]
         self._clock = clock
         self._asking: subprocess.Popen[str] | None = None
         self._asked: float | None = None

@@ -33,11 +33,14 @@ class Child(Protocol):
 
 
 class ChildProcess:
-    """A Child: `python -m service.coordinator.child`, in a session of its own."""
+    """A Child: `python -P -m service.coordinator.child`, in a session of its own.
+
+    With -P the folder that it starts in, which may hold a `service` of the user's, is no place to import from.
+    """
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "service.coordinator.child"],
+            [sys.executable, "-P", "-m", "service.coordinator.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

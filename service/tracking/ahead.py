@@ -9,9 +9,12 @@ _ahead: list[subprocess.Popen[str]] = []
 
 
 def start() -> subprocess.Popen[str]:
-    """A process that waits for its order on standard input, and ends when that is closed."""
+    """A process that waits for its order on standard input, and ends when that is closed.
+
+    It imports nothing from the current folder, where a user may have a `service` as well.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "service.tracking.process"],
+        [sys.executable, "-P", "-m", "service.tracking.process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Where a person finds a sweep in the MLflow UI, and how that UI is started. Imports no mlflow."""
 
 import os
+import shlex
 import sys
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -123,4 +124,10 @@ def ui_command(home: Home, *, port: int = UI_PORT) -> tuple[list[str], dict[str,
     command += ["--backend-store-uri", home.tracking_uri, "--artifacts-destination", str(home.artifacts)]
     # One worker serves one person; the job runner would start eight more processes, for what lrsweep never uses.
     command += ["--workers", "1"]
-    return command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # Neither Python nor uvicorn imports from the current folder: a user's file may have the name of a library's module.
+    command += ["--uvicorn-opts", f"--app-dir {shlex.quote(str(home.folder))}"]
+    return command, {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONSAFEPATH": "1",
+    }

@@ -24,9 +24,7 @@ class MlflowServer:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,7 +35,7 @@ class MlflowServer:
                 command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + 60
-        while not self._answers():
+        while not answers(self.uri):
             assert self._process.poll() is None, (self.folder / "server.log").read_text()[-3000:]
             assert time.monotonic() < deadline, "mlflow server did not start within a minute"
             time.sleep(0.1)
@@ -49,9 +47,19 @@ class MlflowServer:
             self._process.wait()
             self._process = None
 
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def answers(uri: str) -> bool:
+    """Whether an MLflow server answers there."""
+    try:
+        with urllib.request.urlopen(f"{uri}/health", timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False

@@ -51,6 +51,7 @@ def test_the_ui_of_an_embedded_mlflow(tmp_path: Path) -> None:
         "--backend-store-uri": f"sqlite:///{tmp_path / 'mlflow.db'}",
         "--artifacts-destination": str(tmp_path / "artifacts"),
         "--workers": "1",
+        "--uvicorn-opts": f"--app-dir {tmp_path}",
     }
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
