@@ -72,7 +72,7 @@ def plain(trials: int, seed: int) -> Found:
         )
         config = {"optimizer": pair[0], "scheduler": pair[1], "lr": trial.suggest_float("lr", LOW, HIGH, log=True)}
         best = math.inf
-        for epoch, metrics in enumerate(train(config)):
+        for epoch, metrics in enumerate(train(config, seed=0)):
             epochs += 1
             if not math.isfinite(metrics["val_loss"]):
                 break

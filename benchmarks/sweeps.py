@@ -3,8 +3,9 @@
 python -m benchmarks.sweeps [--trials 32] [--repeats 5] [--contenders lrsweep,optuna,tune-reuse,tune]
 
 Digits, MLP 64-128-128-10, batch 64, 10 epochs; SGD, Adam, RMSprop x none, StepLR, cosine; curves in MLflow at the end.
-Every round runs each contender once, so that a busy moment of the machine hits all of them alike. Ours searches with
-the round's number as its seed, the others with none: no best value is one draw that is repeated.
+Every round runs each contender once, so that a busy moment of the machine hits all of them alike. All trials of a round
+start from its number as their seed, everyone's, since one start may be lucky; ours searches with it as well, the others
+with none: no best value is one draw that is repeated.
 """
 
 import argparse
@@ -31,13 +32,18 @@ SPEC = {
 
 def lrsweep(folder: Path, trials: int, seed: int) -> list[str]:
     """Our command, with nothing said but the sweep itself."""
-    (folder / "sweep.yaml").write_text(yaml.safe_dump({**SPEC, "trials": trials, "seed": seed}))
+    (folder / "sweep.yaml").write_text(yaml.safe_dump({**SPEC, "trials": trials, "seed": seed, "seeds": [seed]}))
     return ["-c", "from service.cli.main import main; main()", "run", str(folder / "sweep.yaml"), "--json"]
 
 
 def module(name: str, *flags: str) -> Callable[[Path, int, int], list[str]]:
     """The command of a contender."""
-    return lambda folder, trials, seed: ["-m", f"benchmarks.contenders.{name}", str(folder), str(trials), *flags]
+    return lambda folder, trials, seed: [
+        "-m",
+        f"benchmarks.contenders.{name}",
+        *map(str, (folder, trials, seed)),
+        *flags,
+    ]
 
 
 CONTENDERS: Mapping[str, Callable[[Path, int, int], list[str]]] = {

@@ -1,7 +1,8 @@
-"""python -m benchmarks.contenders.plain_optuna FOLDER TRIALS: Optuna in one process, MLflow logged every epoch."""
+"""python -m benchmarks.contenders.plain_optuna FOLDER TRIALS SEED: Optuna in one process, MLflow logged every epoch."""
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -10,7 +11,7 @@ import optuna
 from benchmarks.contenders.trial import HIGH, LOW, OPTIMIZERS, SCHEDULERS, train
 
 
-def objective(trial: optuna.Trial) -> float:
+def objective(seed: int, trial: optuna.Trial) -> float:
     """Trains one trial with Optuna's own pruning, its curves in MLflow."""
     config = {
         "optimizer": trial.suggest_categorical("optimizer", list(OPTIMIZERS)),
@@ -20,7 +21,7 @@ def objective(trial: optuna.Trial) -> float:
     best = math.inf
     with mlflow.start_run():
         mlflow.log_params(config)
-        for epoch, metrics in enumerate(train(config)):
+        for epoch, metrics in enumerate(train(config, seed)):
             mlflow.log_metrics(metrics, step=epoch)
             if not math.isfinite(metrics["val_loss"]):
                 break
@@ -32,12 +33,12 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def main() -> None:
-    folder, trials = Path(sys.argv[1]), int(sys.argv[2])
+    folder, trials, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     mlflow.set_experiment("plain")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(storage=f"sqlite:///{folder}/optuna.db", direction="minimize")
-    study.optimize(objective, n_trials=trials)
+    study.optimize(partial(objective, seed), n_trials=trials)
     print(f"best {study.best_value:.6f}")
 
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks.contenders.ray_tune FOLDER TRIALS [--reuse]: Ray Tune with Optuna, ASHA and MLflow."""
+"""python -m benchmarks.contenders.ray_tune FOLDER TRIALS SEED [--reuse]: Ray Tune with Optuna, ASHA and MLflow."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Digits(tune.Trainable):  # type: ignore[misc]
     """One trial; the next one may take its actor over."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        self._epochs: Iterator[dict[str, float]] = train(config)
+        self._epochs: Iterator[dict[str, float]] = train(config, config["seed"])
         self._done = 0
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -38,7 +38,7 @@ class Digits(tune.Trainable):  # type: ignore[misc]
 
 
 def main() -> None:
-    folder, trials, reuse = Path(sys.argv[1]), int(sys.argv[2]), "--reuse" in sys.argv
+    folder, trials, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     ray.init(
         num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", logging_level="ERROR", log_to_driver=False
     )
@@ -46,6 +46,7 @@ def main() -> None:
         "optimizer": tune.choice(list(OPTIMIZERS)),
         "scheduler": tune.choice(list(SCHEDULERS)),
         "lr": tune.loguniform(LOW, HIGH),
+        "seed": seed,
     }
     logger = MLflowLoggerCallback(tracking_uri=f"sqlite:///{folder}/mlflow.db", experiment_name="tune")
     tuner = tune.Tuner(
@@ -58,7 +59,7 @@ def main() -> None:
             scheduler=ASHAScheduler(max_t=EPOCHS),
             num_samples=trials,
             max_concurrent_trials=2,
-            reuse_actors=reuse,
+            reuse_actors="--reuse" in sys.argv,
         ),
         run_config=tune.RunConfig(storage_path=str(folder / "tune"), callbacks=[logger], verbose=0),
     )

@@ -25,10 +25,10 @@ def schedule(name: str, optimizer: Optimizer) -> LRScheduler | None:
     return CosineAnnealingLR(optimizer, T_max=EPOCHS) if name == "CosineAnnealingLR" else None
 
 
-def train(config: dict[str, Any]) -> Iterator[dict[str, float]]:
-    """Trains {optimizer, scheduler, lr, seed} and yields the metrics of every epoch."""
+def train(config: dict[str, Any], seed: int) -> Iterator[dict[str, float]]:
+    """Trains {optimizer, scheduler, lr} from a seed and yields the metrics of every epoch."""
     torch.set_num_threads(1)
-    torch.manual_seed(config.get("seed", 0))
+    torch.manual_seed(seed)
     (x, y), (val_x, val_y) = digits()
     model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10))
     optimizer = OPTIMIZERS[config["optimizer"]](model.parameters(), lr=config["lr"])
