@@ -5,6 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def sqlite_url(file: Path) -> str:
+    """The SQLAlchemy URL of a database file; it reads `%` and `?` in a path as part of the URL.
+
+    >>> sqlite_url(Path("/data/100%?/lrsweep.db"))
+    'sqlite:////data/100%25%3F/lrsweep.db'
+    """
+    return "sqlite:///" + str(file).replace("%", "%25").replace("?", "%3F")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """The folder of the embedded store, MLflow database, artifacts and checkpoints; URLs may point elsewhere."""
@@ -22,8 +31,8 @@ class Home:
         folder = Path(os.environ.get("LRSWEEP_HOME") or ".lrsweep").absolute()
         return cls(
             folder=folder,
-            store_url=store or os.environ.get("LRSWEEP_STORE") or f"sqlite:///{folder / 'lrsweep.db'}",
-            tracking_uri=tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}",
+            store_url=store or os.environ.get("LRSWEEP_STORE") or sqlite_url(folder / "lrsweep.db"),
+            tracking_uri=tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_url(folder / "mlflow.db"),
         )
 
     @property
@@ -39,4 +48,4 @@ class Home:
     @property
     def embedded_tracking(self) -> bool:
         """True if MLflow is the database file under the folder, with no server."""
-        return self.tracking_uri == f"sqlite:///{self.folder / 'mlflow.db'}"
+        return self.tracking_uri == sqlite_url(self.folder / "mlflow.db")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -147,6 +148,7 @@ def _json_number(value: float) -> float | None:
 
 def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     from service.history import history
+    from service.home import sqlite_url
     from service.passports import Passports
     from sweeps.errors import UserError
     from sweeps.lanerecords import LanePlan
@@ -168,5 +170,5 @@ def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     window = search_window(spec, record.lanes or LanePlan())
     proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs, window)
     proposer.replay(trials)
-    proposer.export(f"sqlite:///{file}", f"{record.name}-{sweep_id}")
-    notes().print(f"wrote {file}: open it with `optuna-dashboard sqlite:///{file}`")
+    proposer.export(sqlite_url(file), f"{record.name}-{sweep_id}")
+    notes().print(f"wrote {file}: open it with `optuna-dashboard {shlex.quote(sqlite_url(file))}`")

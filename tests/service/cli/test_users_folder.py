@@ -1,16 +1,19 @@
-"""A folder may hold files and packages of any name; what lrsweep starts there imports none but the task."""
+"""A folder may have any name, and hold files and packages of any name: what lrsweep starts imports only the task."""
 
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from service.records import Status
 from service.store import Store
-from tests.service.cli.conftest import clean_environment
+from tests.service.cli.conftest import clean_environment, inside
 from tests.service.coordinator.live import TASK, submit
 from tests.service.mlflow_server import answers, free_port
 
@@ -71,3 +74,22 @@ def test_the_ui(here: Path) -> None:
     finally:
         ui.terminate()
         ui.communicate(timeout=30)
+
+
+def test_a_folder_of_any_name(tmp_path: Path, fresh_home: Path) -> None:
+    folder = tmp_path / "it's 100% mine? #1 %20 & ü;"
+    shutil.copytree(fresh_home, folder / ".lrsweep")
+    for args in (
+        ["run", "--task", "digits", "--optimizer", "SGD", "--trials", "2", "--epochs", "1", "--workers", "1"],
+        ["export", "last", "--format", "optuna", "--output", "50%?.db"],
+    ):
+        said = inside(folder, *args)
+        assert said.code == 0, said.err
+    for file, table, rows in (
+        (".lrsweep/lrsweep.db", "trials", 2),
+        (".lrsweep/mlflow.db", "runs", 4),
+        ("50%?.db", "trials", 2),
+    ):
+        with closing(sqlite3.connect(folder / file)) as database:
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+    assert list((folder / ".lrsweep" / "artifacts").glob("*/artifacts/picks.json"))
