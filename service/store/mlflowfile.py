@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -21,23 +22,28 @@ def quick_commits(home: Home) -> Iterator[None]:
     if not home.embedded_tracking:
         yield
         return
-    home.folder.mkdir(parents=True, exist_ok=True)
-    _say(home, "PRAGMA journal_mode = WAL")
     event.listen(Engine, "connect", _wait_for_no_disk)
     try:
         yield
     finally:
         event.remove(Engine, "connect", _wait_for_no_disk)
-        # Whoever copies the file has everything in it.
-        _say(home, "PRAGMA wal_checkpoint(TRUNCATE)")
+        _complete(home.folder / "mlflow.db")
 
 
 def _wait_for_no_disk(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
+        with _locked_costs_time_alone():
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _say(home: Home, pragma: str) -> None:
-    # Another sweep's process may be at work on the file in this moment: what is left out costs time alone.
-    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(home.folder / "mlflow.db")) as connection:
-        connection.execute(pragma)
+def _complete(file: Path) -> None:
+    """Whoever copies the file has everything in it."""
+    if file.exists():
+        with _locked_costs_time_alone(), closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _locked_costs_time_alone() -> suppress:
+    # Another sweep's process may be at work on the file in this moment.
+    return suppress(sqlite3.OperationalError)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from service.home import Home
+from service.tracking.embedded import make_database
 from service.tracking.links import base_url, without_password
 from sweeps.errors import EnvironmentFailure, UserError
 
@@ -37,9 +38,10 @@ _ENVIRONMENT = {
 def open_client(home: Home) -> Any:
     """An MlflowClient for the home. Loads mlflow, which takes seconds. Raises UserError for a bad tracking URI."""
     check_scheme(home.tracking_uri)
+    mlflow = load_mlflow()
     if home.embedded_tracking:
-        home.folder.mkdir(parents=True, exist_ok=True)
-    return load_mlflow().MlflowClient(tracking_uri=home.tracking_uri)
+        make_database(home)
+    return mlflow.MlflowClient(tracking_uri=home.tracking_uri)
 
 
 def load_mlflow() -> Any:

@@ -20,15 +20,16 @@ def pragma(url: str, name: str) -> object:
 
 
 def test_commits_wait_for_no_disk_meanwhile(tmp_path: Path) -> None:
-    home = home_in(tmp_path / "home")
+    home = home_in(tmp_path)
     with quick_commits(home):
         assert (pragma(home.tracking_uri, "journal_mode"), pragma(home.tracking_uri, "synchronous")) == ("wal", 1)
     assert pragma(home.tracking_uri, "synchronous") == 2
 
 
 def test_the_file_alone_has_everything_afterwards(tmp_path: Path) -> None:
-    home = home_in(tmp_path / "home")
+    home = home_in(tmp_path)
     with quick_commits(home):
+        assert pragma(home.tracking_uri, "journal_mode") == "wal"
         # A process that ends at once leaves its connections open.
         writer = sqlite3.connect(home.folder / "mlflow.db")
         writer.execute("CREATE TABLE runs (id TEXT)")
