@@ -60,13 +60,18 @@ class TrackingProcess:
         """Ends the tracking with a last, complete sync; None if MLflow has everything, else what is wrong.
 
         Call it once the store says how the sweep ended. While MLflow is away it is tried again for `patience` seconds.
+        Whoever leaves meanwhile, by another Ctrl-C, leaves no child behind.
         """
         if self._child is None:
             return self._trouble
         if self._begun:
             self._say({"patience": patience})
-        answer, _ = self._child.communicate()
-        self._child = None
+        child, self._child = self._child, None
+        try:
+            answer, _ = child.communicate()
+        except BaseException:
+            child.kill()
+            raise
         self._trouble = self._read(answer) if self._begun else None
         return self._trouble
 

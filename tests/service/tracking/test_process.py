@@ -92,6 +92,26 @@ def test_ctrl_c_is_for_the_parent_to_hear(sweep: Sweep, home: Home) -> None:
     assert done.stdout.split() == ["1", "None"]
 
 
+def test_who_leaves_while_it_closes_leaves_no_child(sweep: Sweep, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = []
+
+    def leave(child: subprocess.Popen[str]) -> None:
+        left.append(child)
+        raise KeyboardInterrupt
+
+    tracking = TrackingProcess(home)
+    tracking.begin(sweep.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "communicate", leave)
+        with pytest.raises(KeyboardInterrupt):
+            tracking.close(patience=60)
+    # As `with` does.
+    assert tracking.close(patience=0) is None
+    [child] = left
+    child.communicate(timeout=10)
+    assert child.returncode == -signal.SIGKILL
+
+
 def test_a_child_whose_parent_is_gone_ends(sweep: Sweep, home: Home) -> None:
     script = (
         "import sys; from pathlib import Path; from service.home import Home; "
