@@ -42,8 +42,8 @@ class LaneProbe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
     """How each worker trains: `count` lanes at once; `fused` ones are stacked, others take turns. `reason` says why.
-    `compiled` ones are stacked and go through torch.compile. Where no search waits for what lanes find, in range tests
-    say, up to `most` train at once.
+    `compiled` ones are stacked and go through torch.compile. Where the search learns nothing while they train, in range
+    tests and at starting points say, up to `most` train at once.
 
     `reach` is how many lanes a worker the search reckons with: it follows from the spec alone, so that what is
     proposed does not depend on what was measured.

@@ -44,7 +44,7 @@ def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe |
     fused, compiled, reason = _verdict(asked, count, probe)
     if not fused:
         return LanePlan(count=turns, reason=reason, reach=reach)
-    most = count if asked.count else min(_AT_ONCE, probe.most)
+    most = count if asked.count or compiled else min(_AT_ONCE, probe.most)
     return LanePlan(count=count, fused=True, reason=reason, reach=reach, compiled=compiled, most=most)
 
 

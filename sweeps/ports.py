@@ -17,6 +17,10 @@ class Proposer(Protocol):
     def exhausted(self) -> bool:
         """True once every proposal of the sweep has been made."""
 
+    @property
+    def starting(self) -> bool:
+        """True if the next proposal is a starting point, which learns from no other trial."""
+
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Takes a trial's objective after an epoch; True if the trial should be pruned there. Says the same again."""
 

@@ -1,9 +1,9 @@
 """Proposes trials: Optuna's ask and tell, in memory, the same for the same spec, seed and history.
 
 Which result is known when is fixed by trial numbers, not by the clock: proposal n knows the results of the trials
-numbered up to n - window and of no other; a verdict on trial n at a rung knows what they did there, or, where one
-worker trains all in step, what every trial before n did. So a sweep on many workers proposes the same twice, whichever
-worker was quicker (docs/decisions/0002-reproducible-search.md).
+numbered up to n - window and of no other, a starting point none at all; a verdict on trial n at a rung knows what they
+did there, or, where one worker trains all in step, what every trial before n did. So a sweep on many workers proposes
+the same twice, whichever worker was quicker (docs/decisions/0002-reproducible-search.md).
 """
 
 import hashlib
@@ -33,6 +33,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 _STUDY = "lrsweep"
 """Hyperband deals trials to brackets by the study's name, so it must not change."""
+_STARTING = ("start", FOLK_ORIGIN)
+"""The origins of starting points, which wait for no result and are not pruned."""
 
 
 class _HorizonStorage(InMemoryStorage):
@@ -101,6 +103,11 @@ class OptunaProposer:
     def exhausted(self) -> bool:
         return len(self._proposals) >= self._total * len(self._spec.seeds)
 
+    @property
+    def starting(self) -> bool:
+        config = len(self._proposals) // len(self._spec.seeds)
+        return config < len(self._starts) and self._starts[config][1] in _STARTING
+
     def ask(self) -> Proposal | None:
         if self.exhausted or not self._knows_enough():
             return None
@@ -124,7 +131,7 @@ class OptunaProposer:
         try:
             # A starting point stands for its pair of optimizer and scheduler: it is judged, for others to be
             # compared with it, but trained to the end on every seed, so that every pair has one value that counts.
-            prune = bool(trial.should_prune()) and self._origin(number) not in ("start", FOLK_ORIGIN)
+            prune = bool(trial.should_prune()) and self._origin(number) not in _STARTING
             self._verdicts[number, epoch] = prune
         finally:
             self._storage.horizon = None
@@ -171,7 +178,7 @@ class OptunaProposer:
             study.add_trials(self._study.get_trials())
 
     def _knows_enough(self) -> bool:
-        if not self._learns:
+        if not self._learns or self.starting:
             return True
         return all(number in self._results for number in range(len(self._proposals) - self._window + 1))
 
@@ -184,7 +191,7 @@ class OptunaProposer:
 
     def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
         number = len(self._proposals)
-        while self._learns and self._applied <= number - self._window:
+        while self._learns and not self.starting and self._applied <= number - self._window:
             self._apply(self._applied)
             self._applied += 1
         with quiet():
@@ -206,7 +213,7 @@ class OptunaProposer:
         optimizer = str(_suggest(trial, "optimizer", Choice(values=tuple(self._space.optimizers))))
         scheduler = str(_suggest(trial, *self._space.scheduler_dimension(optimizer)))
         repeat = number % len(self._spec.seeds)
-        chosen = (self._origin(number) if repeat else origin) in ("start", FOLK_ORIGIN)
+        chosen = (self._origin(number) if repeat else origin) in _STARTING
         given = fixed if chosen else {}
         params = _suggest_all(trial, optimizer, self._space.optimizers[optimizer], given)
         return Proposal(

@@ -94,18 +94,24 @@ class Search:
                 self._take(event)
 
     def _fill(self) -> None:
-        new = list(islice(self._next(), max(0, min(self._runner.room(), self._lanes - len(self._running)))))
-        for trial in new:
+        new = []
+        for trial in islice(self._next(), self._runner.room()):
             self._recorder.proposed(trial.proposal)
             self._running[trial.job.key] = trial
+            new.append(trial.job)
         if new:
-            self._runner.submit([trial.job for trial in new])
+            self._runner.submit(new)
 
     def _next(self) -> Iterator[_Running]:
-        """What waits, then what is proposed, as long as there is something."""
+        """What waits, then what is proposed, as long as there is something.
+
+        The lanes of the search bound what a proposal does not know. A starting point need know nothing.
+        """
         while self._waiting:
             yield self._waiting.pop(0)
-        while proposal := self._proposer.ask():
+        while self._proposer.starting or len(self._running) < self._lanes:
+            if (proposal := self._proposer.ask()) is None:
+                return
             yield _Running(proposal=proposal, job=self._job(proposal))
 
     def _job(self, proposal: Proposal, known: int = 0) -> Job:

@@ -47,6 +47,7 @@ def test_a_plan(asked: LanesSpec, probe: LaneProbe | None, count: int, fused: bo
         (LanesSpec(), PAYS, 32),
         (LanesSpec(), TIGHT, 5),
         (LanesSpec(count=4), PAYS, 4),
+        (LanesSpec(compile="on"), PAYS, 4),
         (LanesSpec(), COSTS, 1),
         (LanesSpec(count=8), COSTS, 8),
         (LanesSpec(mode="looped"), None, 1),

@@ -407,6 +407,25 @@ def test_a_proposal_waits_for_the_results_that_it_must_know() -> None:
     assert proposer.ask() is None
 
 
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+def test_starting_points_wait_for_nothing_and_know_nothing(seeds: tuple[int, ...]) -> None:
+    """Their free hyperparameters are the same whatever has ended by then."""
+    spec = simulated_spec("tpe", "asha", trials=24, seeds=seeds, workers=WorkersSpec(count=1))
+    spec = replace(spec, sampler=SamplerSpec(startup_trials=1))
+    early, late = a_proposer(spec), a_proposer(spec)
+    starts = [asked for _ in range(5 * len(seeds)) if early.starting and (asked := early.ask())]
+    assert len(starts) == 5 * len(seeds)  # one that is given, and one for each pair
+    assert not early.starting
+    for first in starts:
+        assert late.starting
+        assert late.ask() == first
+        tell(late, first, Outcome.COMPLETE, 1.0)
+    assert early.ask() is None
+    for first in starts:
+        tell(early, first, Outcome.COMPLETE, 1.0)
+    assert early.ask() == late.ask() is not None
+
+
 def test_a_search_that_learns_nothing_waits_for_nothing() -> None:
     proposer = proposer_for(lr_spec("random", trials=30))
     assert len(list(iter(proposer.ask, None))) == 30

@@ -25,10 +25,12 @@ STOPPED = {Stop.PRUNED: Outcome.PRUNED, Stop.CANCELLED: Outcome.CANCELLED, Stop.
 
 
 class ScriptedProposer:
-    """Proposes so many trials, prunes as it is told to, and notes what it hears."""
+    """Proposes so many trials, the first as starting points, prunes as it is told to, and notes what it hears."""
 
-    def __init__(self, total: int, prunes: Callable[[int, int], bool] = lambda number, epoch: False):
-        self._total, self._prunes = total, prunes
+    def __init__(
+        self, total: int, prunes: Callable[[int, int], bool] = lambda number, epoch: False, *, starts: int = 0
+    ):
+        self._total, self._prunes, self._starts = total, prunes, starts
         self._asked = 0
         self.log: Log = []
         self.judged: dict[tuple[int, int], float] = {}
@@ -45,6 +47,10 @@ class ScriptedProposer:
     @property
     def exhausted(self) -> bool:
         return self._asked >= self._total
+
+    @property
+    def starting(self) -> bool:
+        return self._asked < self._starts
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         self.log.append(("judged", number, epoch))
@@ -209,14 +215,28 @@ def test_a_result_has_the_value_that_the_spec_asks_for(value: Any, expected: flo
     assert [proposer.judged[0, epoch] for epoch in range(1, 7)] == so_far
 
 
-def test_it_trains_no_more_at_once_than_the_search_bears_whatever_room_there_is() -> None:
-    sweep = Sweep(trains(), ScriptedProposer(10), workers=8, lanes=3)
+@pytest.mark.parametrize(("starts", "most"), [(0, 3), (2, 3), (5, 5), (10, 8)])
+def test_it_trains_no_more_at_once_than_the_search_bears_but_for_starting_points(starts: int, most: int) -> None:
+    sweep = Sweep(trains(), ScriptedProposer(12, starts=starts), workers=8, lanes=3)
     assert sweep.run() is None
-    at_once, most = 0, 0
-    for what, *_ in sweep.log:
+    at_once, seen = 0, []
+    for what, *of in sweep.log:
         at_once += {"submitted": 1, "ended": -1}.get(what, 0)
-        most = max(most, at_once)
-    assert most == 3
+        if what == "submitted":
+            seen.append((of[0], at_once))
+    assert max(count for _, count in seen) == most
+    assert max(count for key, count in seen if int(key.removeprefix("trial ")) >= starts) <= 3
+
+
+def test_what_was_in_training_is_taken_up_at_once_by_a_search_that_bears_fewer() -> None:
+    proposer = ScriptedProposer(8, starts=6)
+    left = Sweep(trains(), proposer, workers=8, lanes=2)
+    left.run(told_after(1, Stop.INTERRUPTED))
+    sweep = Sweep(trains(), ScriptedProposer(8, starts=6), workers=8, lanes=2)
+    sweep.search.resume(left.recorder.history())
+    assert sweep.run() is None
+    assert [what for what, *_ in sweep.log if what in ("submitted", "ended")][:6] == ["submitted"] * 6
+    assert sweep.outcomes() == dict.fromkeys(range(8), Outcome.COMPLETE)
 
 
 # --- rungs
