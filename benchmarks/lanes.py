@@ -28,9 +28,9 @@ from sweeps.spec import LanesSpec
 from workers.cohort import Cohort
 from workers.fused.measure import clock_of, measure_lanes
 from workers.fused.stacking import Stacking
-from workers.lane import PreparedTask
 from workers.memory import keep_freed_memory
 from workers.precision import set_precision
+from workers.prepared import PreparedTask
 from workers.quickoptim import keep_compiler_out
 from workers.tasks.vision.resnet import ResNet
 

@@ -27,9 +27,9 @@ from sweeps.lanerecords import LanePlan
 from sweeps.records import Budget, Ended, Job, Report
 from sweeps.specfile import parse_spec
 from workers.cohort import Cohort
-from workers.lane import PreparedTask
 from workers.loading import load_task
 from workers.memory import keep_freed_memory
+from workers.prepared import PreparedTask
 from workers.quickoptim import keep_compiler_out
 
 

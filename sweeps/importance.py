@@ -9,7 +9,8 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from sweeps.domains import Choice, Range, Value
 from sweeps.objective import Objective
-from sweeps.proposer import category, distribution, point_of, quiet
+from sweeps.optunaparts import category, distribution, quiet
+from sweeps.proposer import point_of
 from sweeps.records import Outcome, TrialResult
 from sweeps.space import SearchSpace
 

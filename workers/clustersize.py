@@ -10,7 +10,7 @@ from workers.rayenv import prepare_ray
 def main(address: str) -> int:
     """Asks the cluster; 1, and why, if none can be joined there."""
     prepare_ray(local=False)
-    from workers.pool import cluster_resources
+    from workers.cluster import cluster_resources
 
     try:
         has = cluster_resources(address)

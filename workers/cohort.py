@@ -13,8 +13,9 @@ from workers.fused.engine import FusedEngine
 from workers.fused.refusals import is_short_of_memory, why_not
 from workers.fused.slices import can_fuse
 from workers.fused.stacking import Stacking
-from workers.lane import EpochCurve, Lane, PreparedTask
+from workers.lane import EpochCurve, Lane
 from workers.member import Member
+from workers.prepared import PreparedTask
 
 _SAVE_EVERY = 5.0
 """Seconds of training that a lost worker may cost; saving more often would slow small models."""

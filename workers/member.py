@@ -12,7 +12,8 @@ from sweeps.objective import Objective
 from sweeps.records import Job, Outcome, Report
 from workers import checkpoint
 from workers.fused.engine import FusedEngine
-from workers.lane import EpochCurve, Lane, PreparedTask
+from workers.lane import EpochCurve, Lane
+from workers.prepared import PreparedTask
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -1,6 +1,5 @@
 """Trains on Ray: warm actors that are reused from job to job and stream a report each epoch."""
 
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pickle import PicklingError
@@ -15,6 +14,7 @@ from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
 from sweeps.records import Ended, Event, Job, Lost, Stop, TaskInfo
 from sweeps.spec import Precision
+from workers.cluster import connect, in_words
 
 _START_TIMEOUT = 120.0
 """Seconds within which a worker must have started and tried its first batch."""
@@ -111,7 +111,7 @@ class RayPool:
         self._suspects: set[str] = set()
         self._waiting: list[Job] = []
         self._gone: list[Lost] = []
-        _connect(address)
+        connect(address)
         try:
             _refuse_infeasible(resources)
             for module in by_value:
@@ -155,7 +155,7 @@ class RayPool:
             except GetTimeoutError:
                 raise EnvironmentFailure(
                     f"no worker has tried {what} within {timeout:g} s; the cluster has "
-                    f"{_in_words(ray.available_resources())} free of {_in_words(ray.cluster_resources())}"
+                    f"{in_words(ray.available_resources())} free of {in_words(ray.cluster_resources())}"
                 ) from None
             except RayActorError as error:
                 reason = _first_line(error)
@@ -257,29 +257,6 @@ class RayPool:
         ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
-    """Joins the cluster, or starts a local one. Raises EnvironmentFailure."""
-    quiet = {"logging_level": "ERROR", "log_to_driver": False}
-    try:
-        if address is None:
-            ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-        else:
-            _knock(address)
-            ray.init(address=address, **quiet)
-    except Exception as error:
-        # Ray raises a plain Exception, too, where one of its processes died or was slow.
-        ray.shutdown()
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        if address is None:
-            told = f"no Ray cluster could be started here: {reason}; see that memory, disk and processors are free"
-        else:
-            told = (
-                f"no Ray cluster could be joined at '{address}': {reason}; start one with `ray start --head`, "
-                "give its address as --address HOST:PORT, or leave --address out for a local one"
-            )
-        raise EnvironmentFailure(told) from error
-
-
 def _put(sent: Any, what: str) -> ObjectRef:
     try:
         return ray.put(sent)
@@ -290,13 +267,6 @@ def _put(sent: Any, what: str) -> ObjectRef:
         ) from error
 
 
-def _knock(address: str) -> None:
-    """Ray itself tries a dead address for minutes and then ends the whole process. Raises OSError."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=5).close()
-
-
 def _refuse_infeasible(resources: Resources) -> None:
     """Ray would leave an actor that fits nowhere pending without a word."""
     has = ray.cluster_resources()
@@ -305,12 +275,8 @@ def _refuse_infeasible(resources: Resources) -> None:
         if wanted > has.get(kind, 0.0):
             raise UserError(
                 f"{resources.count} workers with {each:g} {kind} each need {wanted:g} {kind}, but the cluster has "
-                f"{_in_words(has)}; ask for fewer workers, or for less {kind} each"
+                f"{in_words(has)}; ask for fewer workers, or for less {kind} each"
             )
-
-
-def _in_words(resources: dict[str, float]) -> str:
-    return f"{resources.get('CPU', 0.0):g} CPU and {resources.get('GPU', 0.0):g} GPU"
 
 
 def _first_line(error: Exception) -> str:
@@ -321,18 +287,3 @@ def _first_line(error: Exception) -> str:
 def _cause(error: RayTaskError) -> Exception:
     """The error that was raised on the worker: the task's own, or a bug of ours."""
     return error.cause if isinstance(error.cause, TaskError | UserError) else error
-
-
-def cluster_in_words(address: str | None = None) -> str:
-    """What a cluster has; starts a local one for the question. Raises EnvironmentFailure if none can be joined."""
-    return _in_words(cluster_resources(address))
-
-
-def cluster_resources(address: str | None = None) -> dict[str, float]:
-    """What `cluster_in_words` says, by Ray's names."""
-    _connect(address)
-    try:
-        has: dict[str, float] = ray.cluster_resources()
-        return has
-    finally:
-        ray.shutdown()

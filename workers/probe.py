@@ -7,8 +7,9 @@ from itertools import groupby
 from sweeps.errors import TaskError, UserError
 from sweeps.records import Job, TaskInfo
 from workers.accumulation import accumulation_of, parts_of
-from workers.lane import Lane, PreparedTask
+from workers.lane import Lane
 from workers.member import first_loss_message
+from workers.prepared import PreparedTask
 from workers.seeding import seed_model
 from workers.structures import example_count
 

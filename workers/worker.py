@@ -16,10 +16,10 @@ from workers.cohort import Cohort
 from workers.driver import drive
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
-from workers.lane import PreparedTask
 from workers.mailbox import Mailbox
 from workers.memory import keep_freed_memory
 from workers.precision import set_precision
+from workers.prepared import PreparedTask
 from workers.probe import probe
 from workers.quickoptim import keep_compiler_out
 from workers.task import Task

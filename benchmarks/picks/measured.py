@@ -18,7 +18,8 @@ from benchmarks.picks.training import OPTIMIZERS, SCHEDULERS, Finals, job, secon
 from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import means
 from workers.fused.stacking import Stacking
-from workers.lane import Lane, PreparedTask
+from workers.lane import Lane
+from workers.prepared import PreparedTask
 
 PROBE, RANGE_TEST, FLOOR = "lrsweep: probe", "lrsweep: range test, three seeds", "the whole grid at full budget"
 SEEDS = 3

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.picks.tasks import PickTask
 from benchmarks.picks.training import OPTIMIZERS, SCHEDULERS, job, seconds
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 _LR = 1e-3
 

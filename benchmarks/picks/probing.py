@@ -10,7 +10,8 @@ from sweeps.rangetest import ramp_lrs, read_range_test
 from sweeps.records import Job, Probed, Ramp, RangeTest, Report, Stop
 from workers.cohort import Cohort
 from workers.fused.stacking import Stacking
-from workers.lane import Lane, PreparedTask
+from workers.lane import Lane
+from workers.prepared import PreparedTask
 
 STEPS = 100
 """Of a range test: what the other tools take, and lrsweep where a training is not short."""

@@ -8,7 +8,7 @@ from sweeps.rangetest import ramp_lrs
 from sweeps.records import Ramp
 from sweeps.rules.table import RULES
 from sweeps.rules.tools import Point
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 _TO_TEN = Ramp(low=1e-7, high=10.0, steps=STEPS)
 _RAMPS: Mapping[str, Ramp] = {"Lightning": Ramp(low=1e-8, high=1.0, steps=STEPS)}

@@ -10,7 +10,7 @@ from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Outcome, Ramp, Report
 from workers.cohort import Cohort
 from workers.fused.stacking import Stacking
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 OPTIMIZERS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "SGD": ("SGD", {}),

@@ -12,7 +12,7 @@ from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Report, Started, Stop
 from workers.cohort import Cohort
 from workers.driver import Training
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 CPU = torch.device("cpu")
 EXAMPLES, VALIDATION = 22, 9

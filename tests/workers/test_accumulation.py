@@ -12,7 +12,8 @@ from sweeps.errors import TaskError
 from sweeps.objective import Objective
 from sweeps.records import Budget, Job
 from workers.cohort import Cohort
-from workers.lane import Lane, PreparedTask
+from workers.lane import Lane
+from workers.prepared import PreparedTask
 from workers.probe import probe
 
 CPU = torch.device("cpu")

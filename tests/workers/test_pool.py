@@ -327,16 +327,17 @@ def test_a_cluster_that_dies_while_it_starts_is_not_the_tasks_fault(
 ) -> None:
     import ray
 
-    from workers import pool
+    from workers import cluster
+    from workers.pool import RayPool, Resources
 
     def init(**_: Any) -> None:
         # As Ray says it: a plain Exception.
         raise Exception("The current node timed out during startup.")
 
     monkeypatch.setattr(ray, "init", init)
-    monkeypatch.setattr(pool, "_knock", lambda address: None)
+    monkeypatch.setattr(cluster, "_knock", lambda address: None)
     with pytest.raises(EnvironmentFailure, match="timed out during startup"):
-        pool.RayPool(lambda: None, pool.Resources(count=1, cpus=1, gpus=0, threads=1), address=address)
+        RayPool(lambda: None, Resources(count=1, cpus=1, gpus=0, threads=1), address=address)
 
 
 def test_a_node_that_dies_during_the_first_batch_is_not_the_tasks_fault(

@@ -10,8 +10,9 @@ from sweeps.spec import Precision
 from tests.workers.small import CPU, Regression, a_job
 from workers.cohort import Cohort
 from workers.inline import InlineRunner
-from workers.lane import Lane, PreparedTask
+from workers.lane import Lane
 from workers.precision import set_precision
+from workers.prepared import PreparedTask
 
 
 class Seen(Regression):

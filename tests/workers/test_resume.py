@@ -16,7 +16,7 @@ from sweeps.objective import EarlyStopping
 from sweeps.records import Budget, Ended, Job, Outcome, Stop
 from tests.workers.small import Heard, Regression, a_job, hear, prepared, stop_at, train
 from workers import checkpoint, cohort
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 OPTIMIZERS: list[tuple[str, dict[str, Value]]] = [("SGD", {"momentum": 0.9}), ("AdamW", {})]
 SCHEDULERS: list[tuple[str, dict[str, Value]]] = [

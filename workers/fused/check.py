@@ -16,7 +16,7 @@ from workers.fused.draws import LaneDraws
 from workers.fused.model import StackedModel
 from workers.fused.streams import RandomStreams
 from workers.fused.template import CannotFuse, Template
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 from workers.seeding import seed_epoch, seed_model
 
 _BATCHES = 2

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 _SHARE = 0.4
 """Of the memory that is free, what lanes may take: the estimate knows nothing of fragments and of other programs."""

@@ -18,7 +18,8 @@ from workers.fused.fitting import fitting
 from workers.fused.refusals import why_not
 from workers.fused.slices import can_fuse
 from workers.fused.stacking import Stacking
-from workers.lane import Lane, PreparedTask
+from workers.lane import Lane
+from workers.prepared import PreparedTask
 
 _SECONDS, _SHARE = 0.3, 0.02
 """What timing may take: so long, and this share of the work to come."""

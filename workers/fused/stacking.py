@@ -6,7 +6,7 @@ from workers.fused.check import check_stacking
 from workers.fused.compiled import CompiledStep
 from workers.fused.model import StackedModel
 from workers.fused.template import CannotFuse, Template
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 
 class Stacking:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.fused.streams import RandomStreams
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 from workers.seeding import seed_model
 from workers.task import Batch
 

@@ -9,7 +9,7 @@ from sweeps.records import Ended, Event, Job, Lost, Notice, Report, Started, Sto
 from tests.workers.parts import TwoParts
 from tests.workers.small import Heard, Regression
 from workers.cohort import Cohort
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 from workers.structures import map_tensors
 
 Word = Callable[[Report], Stop | None]

@@ -18,7 +18,7 @@ from workers.cohort import Cohort
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
 from workers.inline import InlineRunner
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 from workers.stacked.rules import RULES
 
 SCHEDULES = ("none", "StepLR", "OneCycleLR", "CyclicLR", "ReduceLROnPlateau")

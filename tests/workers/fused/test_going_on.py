@@ -13,7 +13,7 @@ from tests.workers.fused.company import Precise, PreciseParts, hear_all
 from tests.workers.fused.lanetable import PARAMS, lane
 from tests.workers.parts import LAYOUTS, a_trial
 from tests.workers.small import Heard, prepared
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 EPOCHS = 4
 

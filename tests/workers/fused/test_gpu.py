@@ -11,7 +11,7 @@ from workers.cohort import Cohort
 from workers.fused.fitting import _free_bytes
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 pytestmark = [
     pytest.mark.gpu,

@@ -11,7 +11,7 @@ from sweeps.domains import Value
 from sweeps.records import Budget, Job, Stop
 from tests.workers.fused.company import hear_all
 from tests.workers.small import a_job, prepared
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 from workers.structures import map_tensors
 from workers.tasks.digits import DigitsCNN, DigitsMLP
 

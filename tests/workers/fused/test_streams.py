@@ -15,7 +15,7 @@ from tests.workers.small import a_job, prepared
 from workers.cohort import Cohort
 from workers.fused.engine import FusedEngine
 from workers.fused.stacking import Stacking
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 
 class Noisy(Dataset[Any]):

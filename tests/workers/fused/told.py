@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sweeps.records import Ended, Job, Notice, Report, Started
 from tests.workers.small import Heard
 from workers.cohort import Cohort
-from workers.lane import PreparedTask
+from workers.prepared import PreparedTask
 
 
 @dataclass(slots=True)

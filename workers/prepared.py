@@ -1,0 +1,66 @@
+"""A task made ready: its data on a device, its loss and metrics as a worker computes them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sweeps.errors import TaskError
+from sweeps.spec import Precision
+from workers.accumulation import accumulated
+from workers.data import Batches, batches_of
+from workers.precision import computing
+from workers.seeding import seed_model
+from workers.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTask:
+    """A task with its data made ready on a device, once for all lanes that a worker trains."""
+
+    task: Task
+    train: Batches
+    val: Batches | None
+    device: torch.device
+    precision: Precision = "float32"
+
+    @classmethod
+    def of(cls, task: Task, device: torch.device, precision: Precision = "float32") -> "PreparedTask":
+        """Loads the task's data. Raises whatever the user's code raises, TaskError for data of no known kind."""
+        # A split that is drawn at random must be the same on every worker, or trials could not be compared.
+        seed_model(0)
+        splits = task.data()
+        if not (isinstance(splits, tuple) and len(splits) == 2):
+            raise TaskError(f"the task's data() must give (training, validation or None), got {type(splits).__name__}")
+        train, val = splits
+        return cls(
+            task=task,
+            train=accumulated(batches_of(train, task, device), task),
+            val=None if val is None else batches_of(val, task, device),
+            device=device,
+            precision=precision,
+        )
+
+    def loss(self, model: torch.nn.Module, batch: Any) -> Tensor:
+        """The task's loss of one batch, in the worker's precision."""
+        with computing(self.precision, self.device):
+            return self.task.loss(model, batch)
+
+    def metrics(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
+        """The validation metrics of one batch by their logged names; the loss is always among them.
+
+        It is computed where the task's own metrics lack it: those that have it have passed the batch through the model.
+        """
+        own = getattr(self.task, "metrics", None)
+        with computing(self.precision, self.device):
+            values = {**own(model, batch)} if own else {}
+            if "loss" not in values:
+                values = {"loss": self.task.loss(model, batch), **values}
+        return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
+
+
+def _scalar(name: str, value: Tensor) -> Tensor:
+    if value.numel() != 1:
+        raise TaskError(f"the task's metric '{name}' must be one number a batch, got shape {tuple(value.shape)}")
+    return value.reshape(())
