@@ -50,14 +50,21 @@ class PreparedTask:
     def metrics(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
         """The validation metrics of one batch by their logged names; the loss is always among them.
 
-        It is computed where the task's own metrics lack it: those that have it have passed the batch through the model.
+        Metrics that have it save a second pass of the batch through the model; but not where a subclass has a loss of
+        its own, and metrics of its base's.
         """
         own = getattr(self.task, "metrics", None)
         with computing(self.precision, self.device):
             values = {**own(model, batch)} if own else {}
-            if "loss" not in values:
+            if "loss" not in values or _has_a_newer_loss(type(self.task)):
+                values.pop("loss", None)
                 values = {"loss": self.task.loss(model, batch), **values}
         return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
+
+
+def _has_a_newer_loss(task: type) -> bool:
+    first = next((cls for cls in task.__mro__ if {"loss", "metrics"} & vars(cls).keys()), task)
+    return "metrics" not in vars(first)
 
 
 def _scalar(name: str, value: Tensor) -> Tensor:

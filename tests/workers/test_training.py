@@ -22,8 +22,10 @@ from sweeps.records import Budget, Ended, Event, Outcome, Ramp, Stop
 from tests.workers.plain import stock_batch_size, stock_optimizers, stock_step
 from tests.workers.small import EXAMPLES, Regression, SparseBag, a_job, hear, prepared, stop_at, train
 from workers.driver import drive
+from workers.prepared import PreparedTask
 from workers.probe import probe
 from workers.seeding import data_order, seed_epoch
+from workers.tasks.digits import DigitsMLP
 
 OPTIMIZER_PARAMS: dict[str, dict[str, Value]] = {
     "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-3},
@@ -342,6 +344,29 @@ def test_metrics_with_the_loss_among_them_take_one_pass_and_say_what_the_loss_wo
     ]
     assert metrics[0] == metrics[1]
     assert (plain.validated > 0, one_pass.validated) == (True, 0)
+
+
+def test_a_subclass_is_validated_by_its_own_loss_whatever_its_bases_metrics_say() -> None:
+    class Smoothed(DigitsMLP):
+        def loss(self, model: nn.Module, batch: Any) -> Tensor:
+            return nn.functional.cross_entropy(model(batch[0]), batch[1], label_smoothing=0.2)
+
+    class Narrower(Smoothed):
+        def model(self) -> nn.Module:
+            return nn.Linear(64, 10)
+
+    class Both(Narrower):
+        def metrics(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+            return {"loss": torch.tensor(1.0)}
+
+    model, batch = nn.Linear(64, 10), (torch.randn(8, 64), torch.arange(8))
+    base, smoothed, narrower, both = (
+        PreparedTask.of(task(), torch.device("cpu")).metrics(model, batch)
+        for task in (DigitsMLP, Smoothed, Narrower, Both)
+    )
+    assert smoothed["val/loss"] == narrower["val/loss"] == Smoothed().loss(model, batch) != base["val/loss"]
+    assert smoothed["val/accuracy"] == narrower["val/accuracy"] == base["val/accuracy"]
+    assert both == {"val/loss": torch.tensor(1.0)}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
