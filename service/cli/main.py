@@ -23,6 +23,7 @@ from service.cli import (
     watch,
 )
 from service.cli.opened import opened_here_is_closed
+from service.cli.streams import drop_output, output_error, stand_ready
 from service.collecting import collect_seldom
 from service.leaving import leave
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
@@ -67,6 +68,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 def main() -> None:
     """Runs the command of this process; exits 0 done, 1 failed, 2 the user's mistake, 130 interrupted."""
+    stand_ready()
     collect_seldom()
     leave(invoke(sys.argv[1:]))
 
@@ -89,4 +91,10 @@ def invoke(args: list[str]) -> int:
         # Whoever read our output (head, say) has seen enough; closing stderr keeps Python quiet about it.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error is not output_error():
+            raise
+        print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
+        drop_output()
+        return 1
     return int(code or 0)
