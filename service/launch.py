@@ -28,7 +28,7 @@ from sweeps.ports import Recorder, Runner
 from sweeps.records import Ended, Ending, Pick, Proposal, RangeTest, Reported, Stop, TaskInfo
 from sweeps.spec import SweepSpec
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MLFLOW_PATIENCE = 60.0
 """Seconds that the end of a sweep waits for an MLflow that is away."""
 
@@ -94,7 +94,7 @@ class Recorders:
 
 
 class Interrupt:
-    """Ctrl-C and SIGTERM as a wish that the sweep looks at; a second Ctrl-C leaves at once."""
+    """Ctrl-C, SIGTERM and a closed terminal as a wish that the sweep looks at; a second Ctrl-C leaves at once."""
 
     def __init__(self, say: Callable[[str], None]):
         self._say = say
@@ -109,7 +109,9 @@ class Interrupt:
     def listen(self) -> None:
         """Listens from now on, also where somebody else has taken our place: Ray does for SIGTERM, as it starts."""
         for number in _SIGNALS:
-            signal.signal(number, self)
+            # Who says nohup wants the sweep to go on without a terminal.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self)
 
     @contextmanager
     def installed(self) -> Iterator[None]:

@@ -1,9 +1,11 @@
 """Leaving a sweep and coming back to it, through the real command line."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -100,7 +102,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, fresh_home: Path) -> d
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_sweep_that_is_left_goes_on_as_if_nothing_had_happened(
     process_cli: Cli, sweep_here: Path, undisturbed: dict[int, str], sign: signal.Signals
 ) -> None:
@@ -117,6 +119,49 @@ def test_a_sweep_that_is_left_goes_on_as_if_nothing_had_happened(
     assert again.code == 0, again.err
     assert "(14/14)" in again.err
     assert curves(sweep_here) == undisturbed
+
+
+@contextmanager
+def in_a_terminal(*args: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A command in a terminal of its own, and that terminal, which is read without waiting."""
+    ours, terminal = os.openpty()
+    os.set_blocking(ours, False)
+    process = subprocess.Popen(
+        args,
+        cwd=folder,
+        env=clean_environment(),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(terminal)
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("prefix", "status"), [((), "INTERRUPTED"), (("nohup",), "DONE")])
+def test_a_terminal_that_closes_stops_a_sweep_that_was_not_told_to_outlive_it(
+    prefix: tuple[str, ...], status: str, process_cli: Cli, sweep_here: Path
+) -> None:
+    args = (*prefix, *command("run", "spec.yaml", "--runner", "inline"))
+    with in_a_terminal(*args, folder=sweep_here) as (process, terminal):
+
+        def has_come_far(store: Store, sweep: str) -> bool:
+            # There is nothing new, or nohup has turned everything away from the terminal.
+            with suppress(OSError):
+                os.read(terminal, 1 << 20)
+            return store.sweep(sweep).trials >= 2
+
+        wait_for(sweep_here, has_come_far)
+        os.close(terminal)
+        process.wait(timeout=60)
+    assert process_cli("list", "--json").document[0]["status"] == status
 
 
 @pytest.mark.slow
