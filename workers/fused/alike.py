@@ -19,7 +19,13 @@ def alike(one: Tensor, other: Tensor, precision: Precision = "float32") -> bool:
     >>> alike(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0001])), alike(torch.zeros(2), torch.ones(2))
     (True, False)
     """
-    tolerance = _TOLERANCE_DOUBLE if other.dtype == torch.float64 else _TOLERANCE
+    tolerance = _TOLERANCE_DOUBLE if other.dtype in (torch.float64, torch.complex128) else _TOLERANCE
     tolerance = _TOLERANCE_BF16 if precision == "bf16" else tolerance
-    a, b = (each.detach().double().nan_to_num(posinf=0.0, neginf=0.0) for each in (one, other))
+    a, b = (in_double(each).nan_to_num(posinf=0.0, neginf=0.0) for each in (one, other))
     return float((a - b).norm()) <= tolerance * (float(b.norm()) + _TOLERANCE_DOUBLE)
+
+
+def in_double(tensor: Tensor) -> Tensor:
+    """A tensor's numbers in float64, the two parts of complex ones side by side."""
+    numbers = tensor.detach()
+    return (torch.view_as_real(numbers.resolve_conj()) if numbers.is_complex() else numbers).double()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sweeps.spec import Precision
 from workers.data import Batches
-from workers.fused.alike import alike
+from workers.fused.alike import alike, in_double
 from workers.fused.batches import Place, spread
 from workers.fused.draws import LaneDraws
 from workers.fused.model import StackedModel
@@ -84,7 +84,7 @@ def _is_training(stacked: StackedModel, prepared: PreparedTask) -> bool:
 
 def _compare(name: str, stacked: Tensor, alone: Tensor, precision: Precision) -> None:
     if not alike(stacked, alone, precision):
-        a, b = (float(each.detach().double().norm()) for each in (stacked, alone))
+        a, b = (float(in_double(each).norm()) for each in (stacked, alone))
         raise CannotFuse(
             f"{name} would be {a:.6g} when lanes are stacked, and is {b:.6g} alone; the "
             "model may keep something that is neither parameter nor buffer, or assign a buffer anew instead of writing "

@@ -46,7 +46,7 @@ class StackedSlice:
     def __init__(self, lane: Lane, layout: Layout):
         self.lanes = [lane]
         self._layout = layout
-        parameter = next(lane.model.parameters())
+        parameter = layout.trained(lane.model)[0]
         self._optimizer = StackedOptimizer(
             lane.job.optimizer,
             [_group(lane)],
@@ -119,7 +119,9 @@ class StockSlice:
 def slice_of(lane: Lane, layout: Layout) -> tuple[SliceKey, StackedSlice | StockSlice]:
     """A slice of this lane alone, and what lanes may be in it; only a stacked one takes others in."""
     name = lane.job.optimizer
-    if name not in RULES or len(lane.initial_lrs) > 1 or _group(lane).get("maximize"):
+    # Stock takes a complex number for two of its own.
+    is_complex = layout.trained(lane.model)[0].is_complex()
+    if name not in RULES or len(lane.initial_lrs) > 1 or _group(lane).get("maximize") or is_complex:
         return (name, frozenset()), StockSlice(lane, layout)
     key = name, flags_of(_group(lane), cycled=_is_cycled(lane))
     try:

@@ -16,6 +16,7 @@ from tests.workers.small import a_job, prepared
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
 from workers.lane import Lane
+from workers.stacked.rules import RULES
 
 
 def jobs(**given: Any) -> list[Job]:
@@ -125,6 +126,43 @@ class Pairs(Task):
 
     def metrics(self, model: nn.Module, batch: Any) -> dict[str, Any]:
         return {"half": self.loss(model, batch) / 2, "constant": 3.0, "one element": torch.ones(1)}
+
+
+class Waves(nn.Module):
+    """A complex layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.3 * torch.randn(WIDTH, 2, dtype=torch.complex128))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.to(self.weight.dtype) @ self.weight).abs()
+
+
+class OfBoth(nn.Module):
+    """Coarse parameters that do not train come first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coarse = nn.Linear(WIDTH, WIDTH).half().requires_grad_(False)
+        self.fine = nn.Linear(WIDTH, 2).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fine(x + self.coarse.weight.double().mean())
+
+
+class AsMade(Task):
+    """A model whose parameters keep their types."""
+
+    def model(self) -> nn.Module:
+        return self.make()
+
+
+@pytest.mark.parametrize("model", [Waves, OfBoth])
+def test_parameters_of_any_type_are_stepped_as_stock_steps_them(model: type[nn.Module]) -> None:
+    ready = prepared(AsMade(model))
+    lanes = [a_job(key=name, optimizer=name, initial_lr=0.01) for name in RULES if name != "Rprop"]
+    same(tell(ready, lanes), tell(ready, lanes, fused=False))
 
 
 class NoValidation(Task):
