@@ -31,7 +31,7 @@ class PreparedTask:
         # A split that is drawn at random must be the same on every worker, or trials could not be compared.
         seed_model(0)
         splits = task.data()
-        if not (isinstance(splits, tuple) and len(splits) == 2):
+        if not (isinstance(splits, tuple | list) and len(splits) == 2):
             raise TaskError(f"the task's data() must give (training, validation or None), got {type(splits).__name__}")
         train, val = splits
         return cls(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import TensorDataset
 
 from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Report, Started, Stop
@@ -16,6 +17,10 @@ from workers.prepared import PreparedTask
 
 CPU = torch.device("cpu")
 EXAMPLES, VALIDATION = 22, 9
+
+
+class Examples(TensorDataset):
+    """A map-style Dataset of which nobody but itself knows what it holds."""
 
 
 class Regression:

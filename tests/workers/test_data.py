@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, random_split
 
 from sweeps.errors import TaskError
 from sweeps.records import Outcome
-from tests.workers.small import CPU, Regression, a_job, hear, prepared, train
-from workers.data import Batches, batches_of
+from tests.workers.small import CPU, Examples, Regression, a_job, hear, prepared, train
+from workers.data import Batches, InMemory, Mapped, batches_of
 from workers.seeding import data_order
 from workers.structures import example_count, map_tensors, tensors_in
 
@@ -59,7 +59,7 @@ def in_memory(count: int, batch_size: int) -> Batches:
 
 
 def mapped(count: int, batch_size: int) -> Batches:
-    return batches(TensorDataset(ids(count), ids(count) * 10.0), batch_size)
+    return batches(Examples(ids(count), ids(count) * 10.0), batch_size)
 
 
 both = pytest.mark.parametrize("made", [in_memory, mapped], ids=["tensors", "Dataset"])
@@ -100,9 +100,42 @@ def test_tensors_and_a_dataset_of_them_train_alike() -> None:
     class AsDataset(Regression):
         def data(self) -> Any:
             train_split, val = super().data()
-            return TensorDataset(*train_split), TensorDataset(*val)
+            return Examples(*train_split), Examples(*val)
 
     assert hear(train(prepared(AsDataset()), a_job())).steps == hear(train(prepared(), a_job())).steps
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda whole: whole,
+        lambda whole: Subset(whole, range(3, 20, 2)),
+        lambda whole: Subset(Subset(whole, [7, 1, 30, 12, 5]), [4, 0, 3]),
+        lambda whole: random_split(whole, [0.3, 0.7], generator=torch.Generator().manual_seed(2))[1],
+    ],
+    ids=["whole", "subset", "subset of a subset", "random_split"],
+)
+def test_a_dataset_of_tensors_is_batched_from_memory_as_it_would_be_collated(part: Any) -> None:
+    held = [torch.randn(31, 3), ids(31), torch.arange(62).view(31, 2) > 4]
+    at_once, collated = (batches(part(kind(*held))) for kind in (TensorDataset, Examples))
+    assert (type(at_once), type(collated)) == (InMemory, Mapped)
+    assert at_once.per_epoch == collated.per_epoch
+    for one, other in ((at_once.shuffled(3, 2), collated.shuffled(3, 2)), (at_once.in_order(), collated.in_order())):
+        for mine, theirs in zip(one, other, strict=True):
+            assert type(mine) is type(theirs)
+            assert [each.dtype for each in mine] == [each.dtype for each in theirs]
+            assert all(map(torch.equal, mine, theirs))
+
+
+def test_what_random_split_gives_is_a_training_and_a_validation_split() -> None:
+    class Parted(Regression):
+        def data(self) -> Any:
+            train_split, _ = super().data()
+            return random_split(TensorDataset(*train_split), [16, 6])
+
+    ready = prepared(Parted())
+    assert ready.val is not None
+    assert (ready.train.per_epoch, ready.val.per_epoch) == (2, 1)
 
 
 class Pair(NamedTuple):

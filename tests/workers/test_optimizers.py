@@ -20,7 +20,19 @@ from sweeps.objective import Objective
 from sweeps.records import Budget, Ended, Job, Outcome, Ramp, Stop
 from sweeps.space import representative
 from tests.workers.plain import stock_batch_size, stock_optimizers, stock_step
-from tests.workers.small import CPU, EXAMPLES, Heard, Regression, SparseBag, a_job, hear, prepared, stop_at, train
+from tests.workers.small import (
+    CPU,
+    EXAMPLES,
+    Examples,
+    Heard,
+    Regression,
+    SparseBag,
+    a_job,
+    hear,
+    prepared,
+    stop_at,
+    train,
+)
 from workers import cohort
 from workers.driver import drive
 from workers.lane import Lane
@@ -189,7 +201,7 @@ def test_rprop_takes_all_of_a_dataset_at_once_too() -> None:
     class Mapped(Regression):
         def data(self) -> Any:
             train, val = super().data()
-            return torch.utils.data.TensorDataset(*train), val
+            return Examples(*train), val
 
     heard = hear(train(prepared(Mapped()), a_trial("Rprop")))
     assert heard.steps == pytest.approx(plain_loop(a_trial("Rprop")), rel=1e-6)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from sweeps.records import Budget, Ended, Job, Report
 from tests.workers.fused.told import Told, numbers, tell
 from tests.workers.fused.zoo import Task, layers
-from tests.workers.small import a_job, prepared
+from tests.workers.small import Examples, a_job, prepared
 from workers.cohort import Cohort
 from workers.fused.engine import FusedEngine
 from workers.fused.stacking import Stacking
@@ -45,7 +45,7 @@ class Batches:
 
 
 SPLITS: dict[str, Any] = {
-    "a Dataset": TensorDataset,
+    "a Dataset": Examples,
     "a Dataset that augments": Noisy,
     "a DataLoader": lambda x, y: DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True),
     "a DataLoader that augments": lambda x, y: DataLoader(Noisy(x, y), batch_size=8, shuffle=True),
