@@ -6,12 +6,13 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from sweeps.errors import TaskError
 from workers.seeding import data_order, order_seed
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch, Split, Task
+from workers.tensordata import gathered, held_by
 
 DEFAULT_BATCH_SIZE = 64
 _READ_ONCE = "a generator can be read only once: give an iterable that starts anew, a DataLoader say"
@@ -127,7 +128,7 @@ class Stream:
 def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
     """Batches of a split by its kind: tensors in memory, a map-style Dataset, or an iterable of batches.
 
-    A TensorDataset, or a Subset of one, is taken as the tensors that it holds.
+    A TensorDataset, or a Subset of one, is taken as the tensors that it holds, and so is that of a plain DataLoader.
 
     Raises TaskError if it is none of them, is empty, or its tensors differ in their first axis.
     """
@@ -137,26 +138,17 @@ def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
     if isinstance(split, Dataset) and not isinstance(split, IterableDataset):
         if len(split) == 0:  # type: ignore[arg-type]
             raise TaskError("the task's data() gave a Dataset without examples")
-        if (held := _held_by(split)) is not None:
+        if (held := held_by(split)) is not None:
             return _in_memory(held, held, batch_size, device)
         return Mapped(dataset=split, batch_size=batch_size, device=device)
     if isinstance(split, torch.Tensor | tuple | dict) and (tensors := list(tensors_in(split))):
         return _in_memory(split, tensors, batch_size, device)
     if hasattr(split, "__iter__") and not isinstance(split, tuple | dict):
-        return Stream(source=split, per_epoch=_stream_length(split, task), device=device)
+        return Stream(source=gathered(split, device), per_epoch=_stream_length(split, task), device=device)
     raise TaskError(
         f"the task's data() gave a {type(split).__name__} as a split; give tensors in a tuple or dict, a Dataset, "
         "or an iterable of batches"
     )
-
-
-def _held_by(dataset: Any) -> list[Tensor] | None:
-    """The tensors of a TensorDataset, or of a part of one, as a DataLoader would batch them."""
-    if type(dataset) is TensorDataset:
-        return list(dataset.tensors)
-    if type(dataset) is Subset and (whole := _held_by(dataset.dataset)) is not None:
-        return [tensor[torch.as_tensor(dataset.indices)] for tensor in whole]
-    return None
 
 
 def _in_memory(split: Split, tensors: list[torch.Tensor], batch_size: int, device: torch.device) -> InMemory:

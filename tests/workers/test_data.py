@@ -5,10 +5,20 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+    random_split,
+)
 
 from sweeps.errors import TaskError
 from sweeps.records import Outcome
@@ -16,6 +26,7 @@ from tests.workers.small import CPU, Examples, Regression, a_job, hear, prepared
 from workers.data import Batches, InMemory, Mapped, batches_of
 from workers.seeding import data_order
 from workers.structures import example_count, map_tensors, tensors_in
+from workers.tensordata import Gathered, gathered
 
 
 class WithBatchSize:
@@ -125,6 +136,70 @@ def test_a_dataset_of_tensors_is_batched_from_memory_as_it_would_be_collated(par
             assert type(mine) is type(theirs)
             assert [each.dtype for each in mine] == [each.dtype for each in theirs]
             assert all(map(torch.equal, mine, theirs))
+
+
+@given(
+    count=st.integers(1, 40),
+    batch_size=st.integers(1, 12),
+    shuffle=st.sampled_from(["no", "globally", "own generator", "with replacement", "weighted", "custom"]),
+    drop_last=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60)
+def test_a_plain_loader_over_tensors_gives_its_own_batches_and_draws_what_it_draws(
+    count: int, batch_size: int, shuffle: str, drop_last: bool, seed: int
+) -> None:
+    class Backwards(Sampler[int]):
+        def __iter__(self) -> Iterator[int]:
+            return iter(torch.randperm(count).tolist()[::-1])
+
+        def __len__(self) -> int:
+            return count
+
+    held = (torch.arange(count * 2.0).view(count, 2), ids(count), torch.arange(count) > 3)
+    more: dict[str, Any] = {
+        "no": {},
+        "globally": {"shuffle": True},
+        "own generator": {"shuffle": True, "generator": torch.Generator()},
+        "with replacement": {"sampler": RandomSampler(held[1], replacement=True, num_samples=2 * count)},  # type: ignore[arg-type]
+        "weighted": {"sampler": WeightedRandomSampler([1.0] * count, count)},
+        "custom": {"sampler": Backwards()},
+    }[shuffle]
+    loader: Any = DataLoader(
+        Subset(TensorDataset(*held), range(count)), batch_size=batch_size, drop_last=drop_last, **more
+    )
+    quick = gathered(loader, CPU)
+    assert isinstance(quick, Gathered)
+    assert len(quick) == len(loader)
+
+    def read(source: Any) -> tuple[list[Any], Tensor]:
+        if loader.generator is not None:
+            loader.generator.manual_seed(seed)
+        torch.manual_seed(seed)
+        return [list(source) for _ in range(2)], torch.rand(3)
+
+    (ours, after), (theirs, expected) = read(quick), read(loader)
+    assert torch.equal(after, expected)
+    for own, other in zip(ours, theirs, strict=True):
+        for mine, its in zip(own, other, strict=True):
+            assert type(mine) is type(its)
+            assert [each.dtype for each in mine] == [each.dtype for each in its]
+            assert all(map(torch.equal, mine, its))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dataset": Examples(ids(4))},
+        {"collate_fn": lambda examples: torch.stack([x for (x,) in examples]) + 1},
+        {"batch_size": None},
+        {"num_workers": 1},
+    ],
+    ids=["an own Dataset", "collated otherwise", "no batches", "workers"],
+)
+def test_any_other_loader_is_read_as_it_is(given: dict[str, Any]) -> None:
+    loader: Any = DataLoader(**{"dataset": TensorDataset(ids(4)), **given})
+    assert gathered(loader, CPU) is loader
 
 
 def test_what_random_split_gives_is_a_training_and_a_validation_split() -> None:

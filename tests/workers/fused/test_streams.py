@@ -47,7 +47,8 @@ class Batches:
 SPLITS: dict[str, Any] = {
     "a Dataset": Examples,
     "a Dataset that augments": Noisy,
-    "a DataLoader": lambda x, y: DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True),
+    "a DataLoader": lambda x, y: DataLoader(Examples(x, y), batch_size=8, shuffle=True),
+    "a DataLoader of tensors": lambda x, y: DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True),
     "a DataLoader that augments": lambda x, y: DataLoader(Noisy(x, y), batch_size=8, shuffle=True),
     "a DataLoader with a generator": lambda x, y: DataLoader(
         TensorDataset(x, y), batch_size=8, shuffle=True, generator=torch.Generator()
