@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from sweeps.records import Ended, Event, Job, Notice, Outcome, Started, Stop
 from workers import checkpoint
-from workers.data import InMemory
 from workers.driver import failed
 from workers.fused.engine import FusedEngine
 from workers.fused.refusals import is_short_of_memory, why_not
 from workers.fused.slices import can_fuse
 from workers.fused.stacking import Stacking
+from workers.inmemory import Indexed
 from workers.lane import EpochCurve, Lane
 from workers.member import Member
 from workers.prepared import PreparedTask
@@ -152,7 +152,7 @@ class Cohort:
 
     def _stack_of(self, lane: Lane) -> _Stack:
         """Data that cannot be indexed are read together, by lanes at the same place."""
-        place = None if isinstance(lane.data, InMemory) else (lane.job.seed, self._epochs - lane.epoch)
+        place = None if isinstance(lane.data, Indexed) else (lane.job.seed, self._epochs - lane.epoch)
         return _Stack(per_epoch=lane.data.per_epoch, place=place)
 
     def _engine(self, stack: _Stack, lane: Lane) -> FusedEngine:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from sweeps.errors import TaskError
+from workers.inmemory import InMemory, Loaded, held_by, is_plain
 from workers.seeding import data_order, order_seed
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch, Split, Task
-from workers.tensordata import gathered, held_by
 
 DEFAULT_BATCH_SIZE = 64
 _READ_ONCE = "a generator can be read only once: give an iterable that starts anew, a DataLoader say"
@@ -30,39 +29,6 @@ class Batches(Protocol):
 
     def in_order(self) -> Iterator[Batch]:
         """Every batch once, unshuffled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InMemory:
-    """Tensors that lie on the device whole; a batch is gathered by index."""
-
-    tensors: Any
-    count: int
-    batch_size: int
-
-    @property
-    def per_epoch(self) -> int:
-        return -(-self.count // self.batch_size)
-
-    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        order = data_order(self.count, seed, epoch)
-        for start in range(0, self.count, self.batch_size):
-            yield self.at(order[start : start + self.batch_size])
-
-    def in_order(self) -> Iterator[Batch]:
-        for start in range(0, self.count, self.batch_size):
-            yield self._slice(start)
-
-    def _slice(self, start: int) -> Batch:
-        return map_tensors(lambda tensor: tensor[start : start + self.batch_size], self.tensors)
-
-    def at(self, rows: Tensor) -> Batch:
-        """The examples of these rows, each tensor [*rows.shape, ...]."""
-        return map_tensors(
-            # Twice as quick as tensor[rows], or more.
-            lambda tensor: tensor.index_select(0, rows.flatten()).view(*rows.shape, *tensor.shape[1:]),
-            self.tensors,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +109,10 @@ def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
         return Mapped(dataset=split, batch_size=batch_size, device=device)
     if isinstance(split, torch.Tensor | tuple | dict) and (tensors := list(tensors_in(split))):
         return _in_memory(split, tensors, batch_size, device)
+    if is_plain(split) and (held := held_by(split.dataset)) is not None:
+        return Loaded(loader=split, memory=_in_memory(held, held, split.batch_size, device))
     if hasattr(split, "__iter__") and not isinstance(split, tuple | dict):
-        return Stream(source=gathered(split, device), per_epoch=_stream_length(split, task), device=device)
+        return Stream(source=split, per_epoch=_stream_length(split, task), device=device)
     raise TaskError(
         f"the task's data() gave a {type(split).__name__} as a split; give tensors in a tuple or dict, a Dataset, "
         "or an iterable of batches"

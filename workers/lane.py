@@ -14,8 +14,9 @@ from sweeps.errors import TaskError
 from sweeps.groups import group_names
 from sweeps.records import Job
 from workers.accumulation import Accumulated, parts_of
-from workers.data import Batches, InMemory, Mapped
+from workers.data import Batches, Mapped
 from workers.grouped import GroupedOptimizer
+from workers.inmemory import InMemory
 from workers.looks import Looks
 from workers.lrcurves import EpochLrs, LrCurves
 from workers.optimizers import needs_closure, set_mode

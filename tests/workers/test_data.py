@@ -1,6 +1,6 @@
 """Data of every kind becomes batches that hold each example once an epoch, in an order that only the seed decides."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,8 +13,8 @@ from torch.utils.data import (
     Dataset,
     IterableDataset,
     RandomSampler,
-    Sampler,
     Subset,
+    SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
     random_split,
@@ -23,10 +23,10 @@ from torch.utils.data import (
 from sweeps.errors import TaskError
 from sweeps.records import Outcome
 from tests.workers.small import CPU, Examples, Regression, a_job, hear, prepared, train
-from workers.data import Batches, InMemory, Mapped, batches_of
+from workers.data import Batches, Mapped, Stream, batches_of
+from workers.inmemory import InMemory, Loaded
 from workers.seeding import data_order
 from workers.structures import example_count, map_tensors, tensors_in
-from workers.tensordata import Gathered, gathered
 
 
 class WithBatchSize:
@@ -138,53 +138,41 @@ def test_a_dataset_of_tensors_is_batched_from_memory_as_it_would_be_collated(par
             assert all(map(torch.equal, mine, theirs))
 
 
-@given(
-    count=st.integers(1, 40),
-    batch_size=st.integers(1, 12),
-    shuffle=st.sampled_from(["no", "globally", "own generator", "with replacement", "weighted", "custom"]),
-    drop_last=st.booleans(),
-    seed=st.integers(0, 2**32 - 1),
-)
-@settings(max_examples=60)
+ORDERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "as they lie": lambda data: {},
+    "by the global stream": lambda data: {"shuffle": True},
+    "by a generator": lambda data: {"shuffle": True, "generator": torch.Generator()},
+    "with replacement": lambda data: {"sampler": RandomSampler(data, replacement=True, num_samples=2 * len(data))},
+    "by weights": lambda data: {"sampler": WeightedRandomSampler([1.0, *[2.0] * (len(data) - 1)], 40)},
+    "of some": lambda data: {"sampler": SubsetRandomSampler(range(len(data) // 2, len(data)))},
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(count=st.integers(1, 40), batch_size=st.integers(1, 12), drop_last=st.booleans(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=15)
 def test_a_plain_loader_over_tensors_gives_its_own_batches_and_draws_what_it_draws(
-    count: int, batch_size: int, shuffle: str, drop_last: bool, seed: int
+    order: str, count: int, batch_size: int, drop_last: bool, seed: int
 ) -> None:
-    class Backwards(Sampler[int]):
-        def __iter__(self) -> Iterator[int]:
-            return iter(torch.randperm(count).tolist()[::-1])
+    """Against the loader itself, read as any iterable is."""
+    held = TensorDataset(torch.arange(count * 2.0).view(count, 2), ids(count), torch.arange(count) > 3)
+    loader: Any = DataLoader(held, batch_size=batch_size, drop_last=drop_last, **ORDERS[order](held))
+    if len(loader) == 0:
+        return
+    ours, itself = batches(loader), Stream(source=loader, per_epoch=len(loader), device=CPU)
+    assert type(ours) is Loaded
+    assert ours.per_epoch == itself.per_epoch
 
-        def __len__(self) -> int:
-            return count
-
-    held = (torch.arange(count * 2.0).view(count, 2), ids(count), torch.arange(count) > 3)
-    more: dict[str, Any] = {
-        "no": {},
-        "globally": {"shuffle": True},
-        "own generator": {"shuffle": True, "generator": torch.Generator()},
-        "with replacement": {"sampler": RandomSampler(held[1], replacement=True, num_samples=2 * count)},  # type: ignore[arg-type]
-        "weighted": {"sampler": WeightedRandomSampler([1.0] * count, count)},
-        "custom": {"sampler": Backwards()},
-    }[shuffle]
-    loader: Any = DataLoader(
-        Subset(TensorDataset(*held), range(count)), batch_size=batch_size, drop_last=drop_last, **more
-    )
-    quick = gathered(loader, CPU)
-    assert isinstance(quick, Gathered)
-    assert len(quick) == len(loader)
-
-    def read(source: Any) -> tuple[list[Any], Tensor]:
-        if loader.generator is not None:
-            loader.generator.manual_seed(seed)
+    def read(source: Batches) -> tuple[list[Any], Tensor]:
         torch.manual_seed(seed)
-        return [list(source) for _ in range(2)], torch.rand(3)
+        return [*source.shuffled(seed, 1), *source.shuffled(seed, 2), *source.in_order()], torch.rand(3)
 
-    (ours, after), (theirs, expected) = read(quick), read(loader)
+    (mine, after), (its, expected) = read(ours), read(itself)
     assert torch.equal(after, expected)
-    for own, other in zip(ours, theirs, strict=True):
-        for mine, its in zip(own, other, strict=True):
-            assert type(mine) is type(its)
-            assert [each.dtype for each in mine] == [each.dtype for each in its]
-            assert all(map(torch.equal, mine, its))
+    for own, other in zip(mine, its, strict=True):
+        assert type(own) is type(other)
+        assert [each.dtype for each in own] == [each.dtype for each in other]
+        assert all(map(torch.equal, own, other))
 
 
 @pytest.mark.parametrize(
@@ -194,12 +182,15 @@ def test_a_plain_loader_over_tensors_gives_its_own_batches_and_draws_what_it_dra
         {"collate_fn": lambda examples: torch.stack([x for (x,) in examples]) + 1},
         {"batch_size": None},
         {"num_workers": 1},
+        {"sampler": [0, 2]},
+        {"sampler": RandomSampler(range(4), generator=torch.Generator())},
+        {"batch_sampler": [[0, 2], [1]], "batch_size": 1},
     ],
-    ids=["an own Dataset", "collated otherwise", "no batches", "workers"],
+    ids=["an own Dataset", "collated otherwise", "no batches", "workers", "a list", "a generator apart", "own batches"],
 )
 def test_any_other_loader_is_read_as_it_is(given: dict[str, Any]) -> None:
     loader: Any = DataLoader(**{"dataset": TensorDataset(ids(4)), **given})
-    assert gathered(loader, CPU) is loader
+    assert type(batches(loader)) is Stream
 
 
 def test_what_random_split_gives_is_a_training_and_a_validation_split() -> None:

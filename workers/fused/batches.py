@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from workers.data import Batches, InMemory
-from workers.seeding import data_order
+from workers.data import Batches
+from workers.fused.draws import LaneDraws, Place
+from workers.inmemory import Indexed
 from workers.structures import example_count, map_tensors
 from workers.task import Batch
-
-Place = tuple[int, int]
-"""Where a lane stands in its data: (seed, epoch from 0)."""
 
 
 def spread(batch: Batch, lanes: int) -> Batch:
@@ -21,15 +19,16 @@ def spread(batch: Batch, lanes: int) -> Batch:
 class LaneBatches:
     """One epoch's batches for rows at these places, and how many examples a lane has of each.
 
-    Only data in memory can be read at several places at once.
+    Only data in memory can be read at several places at once; what a place's order is drawn from is its own stream.
     """
 
-    def __init__(self, data: Batches, places: Sequence[Place], device: torch.device):
+    def __init__(self, data: Batches, places: Sequence[Place], draws: LaneDraws, device: torch.device):
         self._data, self._rows = data, len(places)
         self._orders: torch.Tensor | None = None
         if len(set(places)) > 1:
-            assert isinstance(data, InMemory)
-            self._orders = torch.stack([data_order(data.count, *place) for place in places]).to(device)
+            assert isinstance(data, Indexed)
+            orders = draws.of_each_place(data.order)
+            self._orders = torch.stack([orders[place] for place in places]).to(device)
         self._shared = data.shuffled(*places[0])
         self._start = 0
 
@@ -40,7 +39,7 @@ class LaneBatches:
         if self._orders is None:
             batch = next(self._shared)
             return spread(batch, self._rows), example_count(batch)
-        assert isinstance(self._data, InMemory)
+        assert isinstance(self._data, Indexed)
         rows = self._orders[:, self._start : self._start + self._data.batch_size]
         if rows.shape[1] == 0:
             raise StopIteration

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from sweeps.spec import Precision
 from workers.data import Batches
 from workers.fused.alike import alike, in_double
-from workers.fused.batches import Place, spread
-from workers.fused.draws import LaneDraws
+from workers.fused.batches import spread
+from workers.fused.draws import LaneDraws, Place
 from workers.fused.model import StackedModel
 from workers.fused.streams import RandomStreams
 from workers.fused.template import CannotFuse, Template

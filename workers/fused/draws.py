@@ -1,6 +1,6 @@
 """Random numbers in stacked lanes: each row draws what its lane would draw alone, whatever its company."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from workers.fused.batches import Place
 from workers.fused.streams import RandomStreams
 from workers.fused.template import CannotFuse
 from workers.seeding import seed_epoch, undisturbed
+
+Place = tuple[int, int]
+"""Where a lane stands in its data: (seed, epoch from 0)."""
 
 _aten = torch.ops.aten
 _BY_SHAPE = frozenset(
@@ -50,6 +52,16 @@ class LaneDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def keep(self, rows: Sequence[int]) -> None:
         """Goes on for these rows only."""
         self._places = [self._places[row] for row in rows]
+
+    def of_each_place(self, function: Callable[[int, int], Tensor]) -> dict[Place, Tensor]:
+        """What a function gives for each place, drawing from the stream there."""
+        given: dict[Place, Tensor] = {}
+        # The first comes last: where it leaves the global streams they stay.
+        for place in reversed(dict.fromkeys(self._places)):
+            self._streams.set(self._states[place])
+            given[place] = function(*place)
+            self._states[place] = self._streams.get()
+        return given
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:

@@ -8,12 +8,13 @@ from itertools import cycle, islice
 import torch
 from torch import Tensor
 
-from workers.data import Batches, InMemory
+from workers.data import Batches
 from workers.fused.batches import LaneBatches, spread
 from workers.fused.draws import LaneDraws
 from workers.fused.slices import Slice, SliceKey, StackedSlice, slice_of
 from workers.fused.stacking import Stacking
 from workers.fused.streams import RandomStreams
+from workers.inmemory import Indexed
 from workers.lane import LOOK_EVERY, EpochCurve, Lane
 from workers.structures import example_count
 from workers.task import Batch
@@ -84,7 +85,7 @@ class FusedEngine:
         # Also where the model draws nothing: reading the data may.
         draws = LaneDraws(RandomStreams(self._prepared.device), places)
         self._draws = draws if self._model.draws else None
-        batches = LaneBatches(self._data, places, self._prepared.device)
+        batches = LaneBatches(self._data, places, draws, self._prepared.device)
         left = self._data.per_epoch
         curves: list[tuple[Lane, EpochCurve | Exception]] = []
         while left and (lanes := self.lanes):
@@ -145,14 +146,15 @@ class FusedEngine:
             lane.begin_epoch()
         places = [(lane.job.seed, lane.epoch) for lane in self._rows(lanes)]
         # Data that cannot be indexed are read by lanes at one place alone.
-        places = places if isinstance(self._data, InMemory) else places[:1] * len(places)
-        self._draws = LaneDraws(RandomStreams(self._prepared.device), places) if self._model.draws else None
+        places = places if isinstance(self._data, Indexed) else places[:1] * len(places)
+        draws = LaneDraws(RandomStreams(self._prepared.device), places)
+        self._draws = draws if self._model.draws else None
         chunk = min(LOOK_EVERY, *(lane.total_steps for lane in lanes))
 
         def losses() -> Iterator[Tensor]:
             done = 0
             while True:
-                for batch, _ in LaneBatches(self._data, places, self._prepared.device):
+                for batch, _ in LaneBatches(self._data, places, draws, self._prepared.device):
                     for each in self._slices if done % chunk == 0 else ():
                         each.prepare(chunk)
                     done += 1

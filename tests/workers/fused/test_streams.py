@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from sweeps.records import Budget, Ended, Job, Report
+from tests.workers.fused.company import hear_all
 from tests.workers.fused.told import Told, numbers, tell
 from tests.workers.fused.zoo import Task, layers
 from tests.workers.small import Examples, a_job, prepared
@@ -51,6 +52,9 @@ SPLITS: dict[str, Any] = {
     "a DataLoader of tensors": lambda x, y: DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True),
     "a DataLoader that augments": lambda x, y: DataLoader(Noisy(x, y), batch_size=8, shuffle=True),
     "a DataLoader with a generator": lambda x, y: DataLoader(
+        Examples(x, y), batch_size=8, shuffle=True, generator=torch.Generator()
+    ),
+    "a DataLoader of tensors with a generator": lambda x, y: DataLoader(
         TensorDataset(x, y), batch_size=8, shuffle=True, generator=torch.Generator()
     ),
     "an iterable": Batches,
@@ -114,8 +118,24 @@ def test_lanes_at_one_place_are_stacked_and_others_are_not() -> None:
     assert {report.key: report.epoch for report in reports} == {"a": 2, "b": 2, "c": 2, "d": 1, "e": 1, "f": 1}
 
 
-def test_data_in_memory_are_read_at_many_places() -> None:
-    cohort = Cohort(prepared(Task(layers())), fused=True, most=8)
+OF_TENSORS = ["a DataLoader of tensors", "a DataLoader of tensors with a generator"]
+
+
+@pytest.mark.parametrize("split", OF_TENSORS)
+def test_lanes_come_to_a_loader_of_tensors_at_any_time_and_see_what_they_would_see_alone(split: str) -> None:
+    ready = prepared(Streamed(split))
+    jobs = [job("a", 1, epochs=4), job("b", 1), job("c", 2), job("d", 1)]
+    among = hear_all(ready, jobs, joins={"b": 1, "c": 2, "d": 2})
+    for each in jobs:
+        alone = hear_all(ready, [each], fused=False)[each.key]
+        assert among[each.key].ended == alone.ended
+        for what, values in numbers(alone).items():
+            assert numbers(among[each.key])[what] == pytest.approx(values, rel=1e-8), (each.key, *what)
+
+
+@pytest.mark.parametrize("task", [Task(layers()), *map(Streamed, OF_TENSORS)], ids=["tensors", *OF_TENSORS])
+def test_data_in_memory_are_read_at_many_places(task: Task) -> None:
+    cohort = Cohort(prepared(task), fused=True, most=8)
     cohort.join([job("a", 1)])
     heard(cohort)
     cohort.join([job("b", 1), job("c", 2)])
