@@ -20,7 +20,7 @@ from torch.utils.data import (
 )
 
 from workers.seeding import data_order, order_seed
-from workers.structures import map_tensors
+from workers.structures import map_tensors, tensors_in
 from workers.task import Batch
 
 
@@ -36,13 +36,21 @@ class InMemory:
     def per_epoch(self) -> int:
         return -(-self.count // self.batch_size)
 
+    @property
+    def device(self) -> torch.device:
+        """Where they lie."""
+        return next(tensors_in(self.tensors)).device
+
     def order(self, seed: int, epoch: int) -> Tensor:
         """The examples of one training epoch (from 0) in their order, [count]."""
         return data_order(self.count, seed, epoch)
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        for rows in torch.split(self.order(seed, epoch), self.batch_size):
-            yield self.at(rows)
+        return self.in_batches(self.order(seed, epoch))
+
+    def in_batches(self, order: Tensor) -> Iterator[Batch]:
+        """The examples of these rows, [N], batch by batch."""
+        return map(self.at, torch.split(order.to(self.device), self.batch_size))
 
     def in_order(self) -> Iterator[Batch]:
         for start in range(0, self.count, self.batch_size):
@@ -52,7 +60,7 @@ class InMemory:
         return map_tensors(lambda tensor: tensor[start : start + self.batch_size], self.tensors)
 
     def at(self, rows: Tensor) -> Batch:
-        """The examples of these rows, each tensor [*rows.shape, ...]."""
+        """The examples of these rows, which lie on the same device, each tensor [*rows.shape, ...]."""
         return map_tensors(
             # Twice as quick as tensor[rows], or more.
             lambda tensor: tensor.index_select(0, rows.flatten()).view(*rows.shape, *tensor.shape[1:]),
@@ -91,12 +99,10 @@ class Loaded:
         yield from batches
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        for rows in torch.split(self.order(seed, epoch), self.batch_size):
-            yield self.at(rows)
+        yield from self.memory.in_batches(self.order(seed, epoch))
 
     def in_order(self) -> Iterator[Batch]:
-        for rows in torch.split(_joined(self._rows()), self.batch_size):
-            yield self.at(rows)
+        yield from self.memory.in_batches(_joined(self._rows()))
 
     def at(self, rows: Tensor) -> Batch:
         """The examples of these rows, each tensor [*rows.shape, ...]."""

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.data import (
     DataLoader,
     Dataset,
@@ -136,6 +137,23 @@ def test_a_dataset_of_tensors_is_batched_from_memory_as_it_would_be_collated(par
             assert type(mine) is type(theirs)
             assert [each.dtype for each in mine] == [each.dtype for each in theirs]
             assert all(map(torch.equal, mine, theirs))
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        lambda *tensors: tensors,
+        TensorDataset,
+        lambda *tensors: DataLoader(TensorDataset(*tensors), batch_size=4),
+    ],
+    ids=["tensors", "a Dataset of them", "a DataLoader of them"],
+)
+def test_what_lies_on_a_gpu_is_gathered_there(split: Any) -> None:
+    """On a GPU that only torch's fake tensors have: indices that stayed behind are an error there as well."""
+    gpu = torch.device("cuda", 0)
+    with FakeTensorMode():
+        read = batches_of(split(torch.randn(10, 3), ids(10)), WithBatchSize(4), gpu)
+        assert [[each.device for each in batch] for batch in read.shuffled(1, 0)] == [[gpu, gpu]] * 3
 
 
 ORDERS: dict[str, Callable[[Any], dict[str, Any]]] = {
