@@ -109,10 +109,11 @@ def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
         return Mapped(dataset=split, batch_size=batch_size, device=device)
     if isinstance(split, torch.Tensor | tuple | dict) and (tensors := list(tensors_in(split))):
         return _in_memory(split, tensors, batch_size, device)
-    if is_plain(split) and (held := held_by(split.dataset)) is not None:
-        return Loaded(loader=split, memory=_in_memory(held, held, split.batch_size, device))
     if hasattr(split, "__iter__") and not isinstance(split, tuple | dict):
-        return Stream(source=split, per_epoch=_stream_length(split, task), device=device)
+        per_epoch = _stream_length(split, task)
+        if is_plain(split) and per_epoch == len(split) and (held := held_by(split.dataset)) is not None:
+            return Loaded(loader=split, memory=_in_memory(held, held, split.batch_size, device))
+        return Stream(source=split, per_epoch=per_epoch, device=device)
     raise TaskError(
         f"the task's data() gave a {type(split).__name__} as a split; give tensors in a tuple or dict, a Dataset, "
         "or an iterable of batches"

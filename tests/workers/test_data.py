@@ -211,6 +211,16 @@ def test_any_other_loader_is_read_as_it_is(given: dict[str, Any]) -> None:
     assert type(batches(loader)) is Stream
 
 
+def test_a_loader_is_read_as_far_as_the_task_says() -> None:
+    loader: Any = DataLoader(TensorDataset(ids(10)), batch_size=2)
+    assert [x.tolist() for [x] in batches(loader, steps_per_epoch=2).shuffled(0, 0)] == [[0, 1], [2, 3]]
+
+
+def test_a_loader_without_a_whole_batch_is_refused() -> None:
+    with pytest.raises(TaskError, match="a length of at least 1, got 0"):
+        batches(DataLoader(TensorDataset(ids(3)), batch_size=4, drop_last=True))
+
+
 def test_what_random_split_gives_is_a_training_and_a_validation_split() -> None:
     class Parted(Regression):
         def data(self) -> Any:
