@@ -14,6 +14,8 @@ from workers.structures import map_tensors, tensors_in
 from workers.task import Batch, Split, Task
 
 DEFAULT_BATCH_SIZE = 64
+_SHARE = 0.5
+"""Of a GPU's free memory, what data that stay there may take."""
 _READ_ONCE = "a generator can be read only once: give an iterable that starts anew, a DataLoader say"
 
 
@@ -125,8 +127,18 @@ def _in_memory(split: Split, tensors: list[torch.Tensor], batch_size: int, devic
     if len(counts) > 1 or 0 in counts:
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
         raise TaskError(f"tensors of one split need the same first axis, at least 1 long; got shapes {shapes}")
-    on_device = map_tensors(lambda tensor: tensor.to(device), split)
-    return InMemory(tensors=on_device, count=counts.pop(), batch_size=batch_size)
+    home = _home(tensors, device)
+    held = map_tensors(lambda tensor: tensor.to(home), split)
+    return InMemory(tensors=held, count=counts.pop(), batch_size=batch_size, device=device)
+
+
+def _home(tensors: list[torch.Tensor], device: torch.device) -> torch.device:
+    """Where data in memory stay: on a GPU if they leave it enough for lanes, else where each batch comes from anew."""
+    if device.type != "cuda":
+        return device
+    free, _ = torch.cuda.mem_get_info(device)
+    fit = sum(tensor.nbytes for tensor in tensors) <= _SHARE * free
+    return device if fit else torch.device("cpu")
 
 
 def _stream_length(split: Any, task: Task) -> int:

@@ -1,4 +1,4 @@
-"""Data that lie in memory whole, on the device that trains: lanes read them by index, each at its own place."""
+"""Data that lie in memory whole, on the device that trains where they fit: each lane reads them by index."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,19 +26,20 @@ from workers.task import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InMemory:
-    """Tensors that lie on the device whole; a batch is gathered by index."""
+    """Tensors whose batches are gathered by index where they lie, and used on `device`."""
 
     tensors: Any
     count: int
     batch_size: int
+    device: torch.device
 
     @property
     def per_epoch(self) -> int:
         return -(-self.count // self.batch_size)
 
     @property
-    def device(self) -> torch.device:
-        """Where they lie."""
+    def home(self) -> torch.device:
+        """Where they lie, and where indices have to."""
         return next(tensors_in(self.tensors)).device
 
     def order(self, seed: int, epoch: int) -> Tensor:
@@ -50,20 +51,21 @@ class InMemory:
 
     def in_batches(self, order: Tensor) -> Iterator[Batch]:
         """The examples of these rows, [N], batch by batch."""
-        return map(self.at, torch.split(order.to(self.device), self.batch_size))
+        return map(self.at, torch.split(order.to(self.home), self.batch_size))
 
     def in_order(self) -> Iterator[Batch]:
         for start in range(0, self.count, self.batch_size):
             yield self._slice(start)
 
     def _slice(self, start: int) -> Batch:
-        return map_tensors(lambda tensor: tensor[start : start + self.batch_size], self.tensors)
+        return map_tensors(lambda tensor: tensor[start : start + self.batch_size].to(self.device), self.tensors)
 
     def at(self, rows: Tensor) -> Batch:
-        """The examples of these rows, which lie on the same device, each tensor [*rows.shape, ...]."""
+        """The examples of these rows, which lie at `home`, on the device: each tensor [*rows.shape, ...]."""
+        chosen = rows.flatten()
         return map_tensors(
             # Twice as quick as tensor[rows], or more.
-            lambda tensor: tensor.index_select(0, rows.flatten()).view(*rows.shape, *tensor.shape[1:]),
+            lambda tensor: tensor.index_select(0, chosen).view(*rows.shape, *tensor.shape[1:]).to(self.device),
             self.tensors,
         )
 
@@ -83,6 +85,11 @@ class Loaded:
     def batch_size(self) -> int:
         """Examples in a batch, but for the last one."""
         return self.memory.batch_size
+
+    @property
+    def home(self) -> torch.device:
+        """Where the examples lie, and where indices have to."""
+        return self.memory.home
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """The examples of one training epoch (from 0) in their order, drawn from where the loader draws it."""
@@ -105,7 +112,7 @@ class Loaded:
         yield from self.memory.in_batches(_joined(self._rows()))
 
     def at(self, rows: Tensor) -> Batch:
-        """The examples of these rows, each tensor [*rows.shape, ...]."""
+        """As of data in memory."""
         return self.memory.at(rows)
 
 

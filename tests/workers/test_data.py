@@ -148,12 +148,20 @@ def test_a_dataset_of_tensors_is_batched_from_memory_as_it_would_be_collated(par
     ],
     ids=["tensors", "a Dataset of them", "a DataLoader of them"],
 )
-def test_what_lies_on_a_gpu_is_gathered_there(split: Any) -> None:
+@pytest.mark.parametrize(("free", "home"), [(400, "cuda"), (399, "cpu")])
+def test_data_stay_on_a_gpu_where_they_fit_and_batches_are_always_there(
+    split: Any, free: int, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a GPU that only torch's fake tensors have: indices that stayed behind are an error there as well."""
     gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80 * 2**30))
     with FakeTensorMode():
         read = batches_of(split(torch.randn(10, 3), ids(10)), WithBatchSize(4), gpu)
+        assert isinstance(read, InMemory | Loaded)
+        assert read.home.type == home
         assert [[each.device for each in batch] for batch in read.shuffled(1, 0)] == [[gpu, gpu]] * 3
+        at_once = read.at(torch.stack([read.order(seed, 0)[:4] for seed in range(3)]).to(read.home))
+        assert [(each.device, each.shape[:2]) for each in at_once] == [(gpu, (3, 4))] * 2
 
 
 ORDERS: dict[str, Callable[[Any], dict[str, Any]]] = {

@@ -22,13 +22,13 @@ class LaneBatches:
     Only data in memory can be read at several places at once; what a place's order is drawn from is its own stream.
     """
 
-    def __init__(self, data: Batches, places: Sequence[Place], draws: LaneDraws, device: torch.device):
+    def __init__(self, data: Batches, places: Sequence[Place], draws: LaneDraws):
         self._data, self._rows = data, len(places)
         self._orders: torch.Tensor | None = None
         if len(set(places)) > 1:
             assert isinstance(data, Indexed)
             orders = draws.of_each_place(data.order)
-            self._orders = torch.stack([orders[place] for place in places]).to(device)
+            self._orders = torch.stack([orders[place] for place in places]).to(data.home)
         self._shared = data.shuffled(*places[0])
         self._start = 0
 

@@ -85,7 +85,7 @@ class FusedEngine:
         # Also where the model draws nothing: reading the data may.
         draws = LaneDraws(RandomStreams(self._prepared.device), places)
         self._draws = draws if self._model.draws else None
-        batches = LaneBatches(self._data, places, draws, self._prepared.device)
+        batches = LaneBatches(self._data, places, draws)
         left = self._data.per_epoch
         curves: list[tuple[Lane, EpochCurve | Exception]] = []
         while left and (lanes := self.lanes):
@@ -154,7 +154,7 @@ class FusedEngine:
         def losses() -> Iterator[Tensor]:
             done = 0
             while True:
-                for batch, _ in LaneBatches(self._data, places, draws, self._prepared.device):
+                for batch, _ in LaneBatches(self._data, places, draws):
                     for each in self._slices if done % chunk == 0 else ():
                         each.prepare(chunk)
                     done += 1
