@@ -1,5 +1,6 @@
 """A lease is renewed however long the sweep is silent, and lost only to those who took it."""
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -80,10 +81,20 @@ def test_a_cancellation_is_heard(store: Store, sweep_id: str) -> None:
         assert within(5, lease.cancelled)
 
 
-def test_a_sweep_that_was_taken_over_is_known_to_be_lost(store: Store, sweep_id: str) -> None:
+def test_a_sweep_that_was_taken_over_is_known_to_be_lost(
+    store: Store, sweep_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, changing_hands = store.renew, threading.Lock()
+
+    def renew_before_or_after(*args: Any) -> bool:
+        with changing_hands:
+            return renew(*args)
+
+    monkeypatch.setattr(store, "renew", renew_before_or_after)
     with Lease(store, sweep_id, every=0.01) as lease:
-        store.finish(sweep_id, Status.INTERRUPTED)
-        store.claim(sweep_id, OTHER, TTL)
+        with changing_hands:
+            store.finish(sweep_id, Status.INTERRUPTED)
+            store.claim(sweep_id, OTHER, TTL)
 
         def lost() -> bool:
             try:
