@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from sweeps.errors import TaskError
 from workers.inmemory import InMemory, Loaded, held_by, is_plain
-from workers.seeding import data_order, order_seed
+from workers.memory import free_bytes
+from workers.seeding import data_order, seed_order
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch, Split, Task
 
@@ -70,10 +71,7 @@ class Stream:
     device: torch.device
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        generator = getattr(self.source, "generator", None)
-        if isinstance(generator, torch.Generator):
-            # A DataLoader's own generator would go on from trial to trial; without one it follows the global seed.
-            generator.manual_seed(order_seed(seed, epoch))
+        seed_order(getattr(self.source, "generator", None), seed, epoch)
         count = 0
         for count, batch in enumerate(self.in_order(), start=1):
             yield batch
@@ -136,8 +134,7 @@ def _home(tensors: list[torch.Tensor], device: torch.device) -> torch.device:
     """Where data in memory stay: on a GPU if they leave it enough for lanes, else where each batch comes from anew."""
     if device.type != "cuda":
         return device
-    free, _ = torch.cuda.mem_get_info(device)
-    fit = sum(tensor.nbytes for tensor in tensors) <= _SHARE * free
+    fit = sum(tensor.nbytes for tensor in tensors) <= _SHARE * free_bytes(device)
     return device if fit else torch.device("cpu")
 
 

@@ -19,7 +19,7 @@ from torch.utils.data import (
     default_collate,
 )
 
-from workers.seeding import data_order, order_seed
+from workers.seeding import data_order, seed_order
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch
 
@@ -93,9 +93,7 @@ class Loaded:
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """The examples of one training epoch (from 0) in their order, drawn from where the loader draws it."""
-        if self.loader.generator is not None:
-            # It would go on from trial to trial; without one the order follows the global seed.
-            self.loader.generator.manual_seed(order_seed(seed, epoch))
+        seed_order(self.loader.generator, seed, epoch)
         # A sampler may draw once more at its end, which the last batch does not wait for.
         return _joined(islice(self._rows(), self.per_epoch))
 

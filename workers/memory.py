@@ -1,7 +1,11 @@
-"""Keeps a worker's memory in its hands: tensors come and go by the megabyte, thousands of times a second."""
+"""A worker's memory: how much is free, and how what it frees stays in its hands."""
 
 import ctypes
+import os
 from contextlib import suppress
+from pathlib import Path
+
+import torch
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """The numbers of glibc's malloc.h."""
@@ -20,3 +24,15 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK)
         mallopt(_TRIM_THRESHOLD, _KEPT)
+
+
+def free_bytes(device: torch.device) -> int:
+    """What is free on a GPU, or in this machine for a CPU."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

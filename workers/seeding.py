@@ -57,3 +57,12 @@ def data_order(count: int, seed: int, epoch: int) -> torch.Tensor:
 def order_seed(seed: int, epoch: int) -> int:
     """Where the order of one epoch (from 0) starts from."""
     return _derive(_ORDER, seed, epoch)
+
+
+def seed_order(generator: object, seed: int, epoch: int) -> None:
+    """Seeds what a loader draws the order of one epoch (from 0) from, if that is a generator of its own.
+
+    It would go on from trial to trial; without one the order follows the global seed.
+    """
+    if isinstance(generator, torch.Generator):
+        generator.manual_seed(order_seed(seed, epoch))

@@ -1,6 +1,6 @@
 """Data of every kind becomes batches that hold each example once an epoch, in an order that only the seed decides."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -74,6 +74,14 @@ def mapped(count: int, batch_size: int) -> Batches:
     return batches(Examples(ids(count), ids(count) * 10.0), batch_size)
 
 
+def equal(ours: Iterable[Any], theirs: Iterable[Any]) -> None:
+    """Checks that batches are the same in structure, type and every bit."""
+    for mine, its in zip(ours, theirs, strict=True):
+        assert type(mine) is type(its)
+        assert [each.dtype for each in mine] == [each.dtype for each in its]
+        assert all(map(torch.equal, mine, its))
+
+
 both = pytest.mark.parametrize("made", [in_memory, mapped], ids=["tensors", "Dataset"])
 
 
@@ -133,10 +141,7 @@ def test_a_dataset_of_tensors_is_batched_from_memory_as_it_would_be_collated(par
     assert (type(at_once), type(collated)) == (InMemory, Mapped)
     assert at_once.per_epoch == collated.per_epoch
     for one, other in ((at_once.shuffled(3, 2), collated.shuffled(3, 2)), (at_once.in_order(), collated.in_order())):
-        for mine, theirs in zip(one, other, strict=True):
-            assert type(mine) is type(theirs)
-            assert [each.dtype for each in mine] == [each.dtype for each in theirs]
-            assert all(map(torch.equal, mine, theirs))
+        equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +200,7 @@ def test_a_plain_loader_over_tensors_gives_its_own_batches_and_draws_what_it_dra
 
     (mine, after), (its, expected) = read(ours), read(itself)
     assert torch.equal(after, expected)
-    for own, other in zip(mine, its, strict=True):
-        assert type(own) is type(other)
-        assert [each.dtype for each in own] == [each.dtype for each in other]
-        assert all(map(torch.equal, own, other))
+    equal(mine, its)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """How many lanes fit into memory: what two and four of them keep, extrapolated to a safe share of what is free."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from workers.memory import free_bytes
 from workers.prepared import PreparedTask
 
 _SHARE = 0.4
@@ -22,7 +20,7 @@ def fitting(prepared: PreparedTask, stacked: Callable[[int], Callable[[], object
     """How many lanes fit, at least 1, where so many workers share the memory; `stacked` makes a step of so many."""
     two, four = (_kept(prepared, lanes, stacked(lanes)) for lanes in (2, 4))
     each = max(1, (four - two) // 2)
-    return max(1, min(_LIMIT, int(_free_bytes(prepared.device) * _SHARE / workers / each)))
+    return max(1, min(_LIMIT, int(free_bytes(prepared.device) * _SHARE / workers / each)))
 
 
 def _kept(prepared: PreparedTask, lanes: int, step: Callable[[], object]) -> int:
@@ -38,14 +36,3 @@ def _kept(prepared: PreparedTask, lanes: int, step: Callable[[], object]) -> int
         step()
     parameters = sum(each.nbytes for each in prepared.task.model().parameters())
     return sum(kept.values()) + _COPIES * lanes * parameters
-
-
-def _free_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

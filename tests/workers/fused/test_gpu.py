@@ -8,9 +8,9 @@ from sweeps.records import Report
 from tests.workers.fused.zoo import STACKED
 from tests.workers.small import a_job
 from workers.cohort import Cohort
-from workers.fused.fitting import _free_bytes
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
+from workers.memory import free_bytes
 from workers.prepared import PreparedTask
 
 pytestmark = [
@@ -54,7 +54,7 @@ def test_stacked_lanes_train_as_single_ones(name: str, compiled: bool) -> None:
 def test_memory_bounds_the_lanes() -> None:
     prepared = ready("LayerNorm")
     device = prepared.device
-    assert 0 < _free_bytes(device) <= torch.cuda.get_device_properties(device).total_memory
+    assert 0 < free_bytes(device) <= torch.cuda.get_device_properties(device).total_memory
     probe = measure_lanes(Stacking(prepared), JOBS, Rehearsal(lanes=16, compile="off"))
     assert probe.refused is None
     assert probe.alone > 0

@@ -76,7 +76,7 @@ def test_optimizers_that_step_alone_are_not_stacked() -> None:
 
 def test_memory_bounds_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     def most(free: int, workers: int = 1) -> int:
-        monkeypatch.setattr(fitting, "_free_bytes", lambda device: free)
+        monkeypatch.setattr(fitting, "free_bytes", lambda device: free)
         return measured(Task(layers()), workers=workers).most
 
     assert most(10**12) == 256
@@ -87,7 +87,7 @@ def test_memory_bounds_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_larger_models_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_free_bytes", lambda device: 5_000_000)
+    monkeypatch.setattr(fitting, "free_bytes", lambda device: 5_000_000)
 
     def wide(width: int) -> Any:
         return lambda: nn.Sequential(nn.Linear(6, width), nn.Tanh(), nn.Linear(width, 2))
