@@ -146,7 +146,7 @@ def main() -> None:
         prepared = PreparedTask.of(MODELS[name], torch.device(options.device), options.precision)
         for count in map(int, options.lanes.split(",")):
             lanes = jobs(count, options.epochs)
-            ways: dict[str, Stacking | None] = {"turns": None, "stacked": Stacking(prepared)}
+            ways: dict[str, Stacking | None] = {"turns": None, "stacked": Stacking(prepared, count)}
             if options.compile:
                 ways["compiled"] = compiled_once(prepared, lanes)
             seconds(prepared, lanes[:2], ways["stacked"])
@@ -161,7 +161,7 @@ def main() -> None:
 
 def compiled_once(prepared: PreparedTask, lanes: Sequence[Job]) -> Stacking:
     """Stacked lanes whose step is compiled."""
-    stacking = Stacking(prepared)
+    stacking = Stacking(prepared, len(lanes))
     stacking.compile(len(lanes))
     seconds(prepared, lanes, stacking)
     assert stacking.compiled is not None

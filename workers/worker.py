@@ -107,6 +107,7 @@ class Worker:
                 mailbox.forget(job.key)
 
     def _train(self, mailbox: Mailbox, plan: LanePlan) -> Iterator[list[Event]]:
+        self._stacking.planned = plan.count
         self._stacking.compile(plan.count if plan.compiled else None)
         cohort = Cohort(self._prepared, fused=plan.fused, most=plan.room, stacking=self._stacking)
         jobs: dict[str, Job] = {}

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,11 +13,14 @@ from torch.func import grad_and_value, vmap
 from workers.fused.mended import mended
 from workers.fused.refusals import first_line, is_short_of_memory
 from workers.fused.template import Template
+from workers.products import by_onednn, onednn_pays
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch
 
 _Results = tuple[Tensor, Sequence[Tensor], Mapping[str, Tensor]]
 """Losses [K], the gradient of each trained parameter [K, *shape], and the buffers after the step, [K, ...]."""
+_MATRICES = 3
+"""Axes of the lanes' weights of a linear layer."""
 
 
 class CompiledStep:
@@ -33,6 +37,7 @@ class CompiledStep:
         self.seconds = 0.0
         """How long compiling took."""
         self._shapes: list[torch.Size] | None = None
+        self._wide = False
         self._call: Callable[..., _Results] | None = None
 
     def serves(self, rows: int, batch: Batch) -> bool:
@@ -46,9 +51,13 @@ class CompiledStep:
 
         Raises what torch does if memory is short.
         """
-        arguments = [leaf.detach() for leaf in leaves], dict(fixed), map_tensors(Tensor.contiguous, batch)
+        if self._call is None:
+            self._wide = any(_has_large_products(leaf, batch) for leaf in leaves)
+        # For oneDNN torch would copy rows of one tensor, and once more in the backward pass.
+        own = [leaf.detach().contiguous() if self._wide else leaf.detach() for leaf in leaves]
+        arguments = own, dict(fixed), map_tensors(Tensor.contiguous, batch)
         try:
-            with mended():
+            with mended(), by_onednn() if self._wide else nullcontext():
                 if self._call is None:
                     return self._compile(template, arguments)
                 with torch.compiler.set_stance("fail_on_recompile"):
@@ -85,6 +94,12 @@ def _pure(template: Template) -> Callable[..., _Results]:
         return value, grads, buffers
 
     return vmap(of_lane)
+
+
+def _has_large_products(leaf: Tensor, batch: Batch) -> bool:
+    """True for the weights [K, out, in] of a layer whose products with such a batch [K, B, ...] are large."""
+    examples = max((tensor.shape[1] for tensor in tensors_in(batch) if tensor.dim() > 1), default=1)
+    return leaf.dim() == _MATRICES and onednn_pays(examples * leaf.numel(), leaf)
 
 
 def _shapes(batch: Batch) -> list[torch.Size]:

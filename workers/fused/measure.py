@@ -53,11 +53,11 @@ def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehears
     stacked = partial(_stacked, stacking, jobs)
     try:
         most = fitting(stacking.prepared, stacked, wanted.workers)
+        stacking.planned = fits = min(wanted.lanes, most)
         single = [_alone(stacking.prepared, job) for job in _one_of_each_optimizer(jobs)]
         # Twice, since the first step makes the optimizer's state.
         _, step = (fmean([_timed(device, each) for each in single]) for _ in range(2))
         limit = min(_SECONDS, _SHARE * step * wanted.steps) if wanted.steps else _SECONDS
-        fits = min(wanted.lanes, most)
         lanes = max(2, min(fits, max(_FEWEST, int(limit / (_ROUNDS[0] * step)))))
         *alone, eager = _medians(device, [*single, stacked(lanes)], limit)
     except Exception as error:

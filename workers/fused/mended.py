@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -31,29 +32,35 @@ def _dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return values.mul_(noise) if inplace else values * noise
 
 
-_MENDED: Mapping[Any, Callable[..., Tensor]] = {
-    F.embedding: _embedding,
-    F.dropout: _dropout,
-    F.cross_entropy: cross_entropy,
-    F.linear: linear,
-    **{convolve: convolution(convolve) for convolve in (F.conv1d, F.conv2d, F.conv3d)},
-    **{pool: max_pool(pool) for pool in (F.max_pool1d, F.max_pool2d, F.max_pool3d)},
-}
+@cache
+def _operations(planned: int) -> Mapping[Any, Callable[..., Tensor]]:
+    return {
+        F.embedding: _embedding,
+        F.dropout: _dropout,
+        F.cross_entropy: cross_entropy,
+        F.linear: linear(planned),
+        **{convolve: convolution(convolve) for convolve in (F.conv1d, F.conv2d, F.conv3d)},
+        **{pool: max_pool(pool) for pool in (F.max_pool1d, F.max_pool2d, F.max_pool3d)},
+    }
 
 
 class _Mended(TorchFunctionMode):
+    def __init__(self, planned: int):
+        super().__init__()
+        self._operations = _operations(planned)
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return _MENDED.get(func, func)(*args, **(kwargs or {}))
+        return self._operations.get(func, func)(*args, **(kwargs or {}))
 
 
 @contextmanager
-def mended() -> Iterator[None]:
-    """Runs what is vmapped as it would run alone."""
+def mended(planned: int = 1) -> Iterator[None]:
+    """Runs what is vmapped as it would run alone; as is quickest for as many lanes as are planned."""
     # The quick way through transformers in evaluation knows neither lanes nor, under vmap, that gradients are wanted.
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with _Mended():
+        with _Mended(planned):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)

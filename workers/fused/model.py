@@ -24,8 +24,8 @@ class StackedModel:
     step has its own number of rows, and doubles fill it where lanes make up half of them.
     """
 
-    def __init__(self, template: Template, compiled: CompiledStep | None = None):
-        self._template, self._compiled = template, compiled
+    def __init__(self, template: Template, compiled: CompiledStep | None = None, *, planned: int = 1):
+        self._template, self._compiled, self._planned = template, compiled, planned
         self.layout, self.draws = template.layout, template.draws
         # Torch warns of each operation that it runs lane by lane; whether lanes pay is measured.
         warnings.filterwarnings("ignore", message="There is a performance drop")
@@ -131,5 +131,5 @@ class StackedModel:
             return self._template.output(of, named, map_tensors(lambda _: next(own), batch))
 
         tensors = [*self._leaves, *self.fixed.values(), *tensors_in(batch)]
-        with mended():
+        with mended(self._planned):
             return lanewise(output, tensors, randomness="different" if self.draws else "error")

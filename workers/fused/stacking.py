@@ -12,11 +12,11 @@ from workers.prepared import PreparedTask
 class Stacking:
     """The task's model taken apart once, compared with single training once, and compiled at most once.
 
-    `compiled` is the step that engines made from now on take, where it fits.
+    Engines made from now on are quickest with `planned` lanes, and take the step that is `compiled` where it fits.
     """
 
-    def __init__(self, prepared: PreparedTask):
-        self.prepared = prepared
+    def __init__(self, prepared: PreparedTask, planned: int = 1):
+        self.prepared, self.planned = prepared, planned
         self.compiled: CompiledStep | None = None
         self._template: Template | None = None
         self._said: str | None = None
@@ -28,7 +28,7 @@ class Stacking:
         if self._template is None:
             check_stacking(self.prepared, data)
             self._template = Template(self.prepared, next(data.shuffled(0, 0)))
-        return StackedModel(self._template, self.compiled)
+        return StackedModel(self._template, self.compiled, planned=self.planned)
 
     def compile(self, rows: int | None) -> None:
         """Asks for a compiled step of so many rows, the one that is there if it has them; None: for none."""

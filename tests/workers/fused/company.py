@@ -9,6 +9,7 @@ from sweeps.records import Ended, Event, Job, Lost, Notice, Report, Started, Sto
 from tests.workers.parts import TwoParts
 from tests.workers.small import Heard, Regression
 from workers.cohort import Cohort
+from workers.fused.stacking import Stacking
 from workers.prepared import PreparedTask
 from workers.structures import map_tensors
 
@@ -39,6 +40,7 @@ def hear_all(
     *,
     fused: bool = True,
     most: int = 512,
+    planned: int = 1,
     joins: Mapping[str, int] | None = None,
     word: Word = lambda report: None,
 ) -> dict[str, Heard]:
@@ -46,7 +48,11 @@ def hear_all(
 
     Fails if stacked training is given up, or if a job says anything after its end.
     """
-    cohort, heard, epoch = Cohort(ready, fused=fused, most=most), {job.key: Heard() for job in jobs}, 0
+    cohort, heard, epoch = (
+        Cohort(ready, fused=fused, most=most, stacking=Stacking(ready, planned)),
+        {job.key: Heard() for job in jobs},
+        0,
+    )
     coming = {job.key: (joins or {}).get(job.key, 0) for job in jobs}
     while len(cohort) or epoch <= max(coming.values()):
         cohort.join([job for job in jobs if coming[job.key] == epoch])

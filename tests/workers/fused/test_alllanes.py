@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import grad, vmap
@@ -16,10 +16,12 @@ from torch.nn import functional as F
 
 from workers.fused.alllanes import for_all_lanes
 from workers.fused.mended import mended
+from workers.products import onednn_pays
 
 Tensors = tuple[Tensor | None, ...]
 Result = tuple[Tensor, list[Tensor]]
 LANES, BATCH = 3, 7
+SIZES = st.sampled_from([1, 3, 10, 64, 130])
 
 
 def own(*shape: int) -> Tensor:
@@ -107,6 +109,52 @@ def test_a_gradient_of_a_gradient_is_torchs() -> None:
     torch.testing.assert_close(found, theirs)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lanes=st.integers(2, 20), rows=st.integers(1, 70), inputs=SIZES, outputs=SIZES, biased=st.booleans())
+def test_a_linear_layer_with_wide_products_is_torchs_and_the_same_in_any_number_of_lanes(
+    wide_products: list[int], lanes: int, rows: int, inputs: int, outputs: int, biased: bool
+) -> None:
+    whole = torch.randn(lanes, outputs * (inputs + 1))
+    weight = whole[:, outputs:].view(lanes, outputs, inputs).requires_grad_()
+    bias = whole[:, :outputs].requires_grad_() if biased else None
+    values = torch.randn(lanes, rows, inputs, requires_grad=True)
+
+    def of(these: slice) -> Result:
+        given = [None if each is None else each.detach()[these].requires_grad_() for each in (values, weight, bias)]
+        with mended(planned=10**6):
+            results = vmap(F.linear, in_dims=(0, 0, 0 if biased else None))(*given)
+        return gradients(results, tuple(given))
+
+    wide_products.clear()
+    found, slopes = of(slice(None))
+    assert bool(wide_products) is onednn_pays(1000 * rows * inputs * outputs, values)
+    some, some_slopes = of(slice(0, 2))
+    for mine, other in zip((some, *some_slopes), (found[:2], *(each[:2] for each in slopes)), strict=True):
+        assert torch.equal(mine, other)
+    doubles = [None if each is None else each.detach().double().requires_grad_() for each in (values, weight, bias)]
+    exactly = torch.stack(
+        [F.linear(*(None if each is None else each[lane] for each in doubles)) for lane in range(lanes)]
+    )
+    true, true_slopes = gradients(exactly, tuple(doubles))
+    for mine, other in zip((found, *slopes), (true, *true_slopes), strict=True):
+        torch.testing.assert_close(mine.double(), other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
+
+
+def test_a_gradient_of_a_gradient_with_wide_products_is_torchs(wide_products: list[int]) -> None:
+    values, weight = torch.randn(2, 40, 30, requires_grad=True), torch.randn(2, 50, 30, requires_grad=True)
+
+    def penalty(planned: int) -> Tensor:
+        with mended(planned):
+            results = vmap(F.linear)(values, weight)
+        [slopes] = torch.autograd.grad(results.pow(3).sum(), [values], create_graph=True)
+        return torch.autograd.grad(slopes.pow(2).sum(), [weight])[0]
+
+    plain = penalty(1)
+    assert not wide_products
+    torch.testing.assert_close(penalty(10**6), plain, rtol=1e-4, atol=1e-4 * float(plain.abs().max()))
+    assert wide_products
+
+
 def labels(*more: int) -> Tensor:
     return torch.randint(0, 5, (LANES, BATCH, *more))
 
@@ -160,6 +208,7 @@ def test_it_does_not_load_what_takes_a_second() -> None:
     step = """
 import sys, torch
 from workers.fused.mended import mended
+from workers.products import onednn_pays
 logits = torch.randn(2, 4, 3, requires_grad=True)
 with mended():
     torch.vmap(torch.nn.functional.cross_entropy)(logits, torch.zeros(2, 4, dtype=torch.int64)).sum().backward()

@@ -20,6 +20,7 @@ from workers.fused.stacking import Stacking
 from workers.inline import InlineRunner
 from workers.prepared import PreparedTask
 from workers.stacked.rules import RULES
+from workers.tasks.digits import DigitsMLP
 
 SCHEDULES = ("none", "StepLR", "OneCycleLR", "CyclicLR", "ReduceLROnPlateau")
 PAIRS = [(optimizer, SCHEDULES[place % len(SCHEDULES)]) for place, optimizer in enumerate((*RULES, "Adafactor"))]
@@ -202,6 +203,35 @@ def test_a_worker_compiles_where_its_plan_says_so(pretended: list[int], compiled
         ended += sum(isinstance(event, Ended) for event in runner.events(0.0))
     runner.close()
     assert set(pretended) == ({3} if compiled else set())
+
+
+@pytest.mark.slow
+def test_compiled_lanes_with_wide_products_train_as_eager_ones(wide_products: list[int]) -> None:
+    ready, jobs = prepared(DigitsMLP()), lanes(16, budget=Budget(epochs=1))
+    stacking = compiling(ready, len(jobs))
+    heard, notices = told(stacking, jobs)
+    assert (notices, stacking.compiled is not None and stacking.compiled.trusted) == ([], True)
+    eager, _ = told(Stacking(ready), jobs)
+    for key, own in heard.items():
+        assert own.steps == pytest.approx(eager[key].steps, rel=1e-4)
+
+
+@pytest.mark.parametrize(("count", "precision"), [(2, torch.backends.mkldnn.matmul.fp32_precision), (16, "bf16")])
+def test_compiled_steps_with_large_products_have_them_made_by_onednn(
+    monkeypatch: pytest.MonkeyPatch, wide_products: list[int], count: int, precision: str
+) -> None:
+    found: set[str] = set()
+
+    def compile(function: Compile, **options: Any) -> Compile:
+        def called(*arguments: Any) -> Any:
+            found.add(torch.backends.mkldnn.matmul.fp32_precision)
+            return function(*arguments)
+
+        return called
+
+    monkeypatch.setattr(torch, "compile", compile)
+    _, notices = told(compiling(prepared(DigitsMLP()), count), lanes(count, budget=Budget(steps=3)))
+    assert (notices, found) == ([], {precision})
 
 
 def test_why_nothing_was_compiled_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

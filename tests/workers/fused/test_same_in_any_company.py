@@ -106,6 +106,20 @@ def test_a_lane_from_which_others_are_pruned_says_the_same(task: str, name: str)
     assert {len(each.reports) for key, each in heard.items() if key != name} == {1}
 
 
+def test_lanes_with_wide_products_say_the_same_in_any_company(wide_products: list[int]) -> None:
+    ready, lane = TASKS["perceptron"], watched("Adam")
+    alone = hear_all(ready, [lane], planned=32)["Adam"]
+    # The double that it has.
+    assert set(wide_products) == {2}
+    for count in (1, 4, 16):
+        wide_products.clear()
+        heard = hear_all(ready, [*others(count, seed=0), lane], joins={"Adam": count % 2}, planned=32)["Adam"]
+        assert heard.said == alone.said
+        assert set(wide_products) >= {count + 1}
+    plain = hear_all(ready, [lane])["Adam"]
+    assert torch.tensor(alone.steps) == pytest.approx(torch.tensor(plain.steps), rel=1e-4)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_more_lanes_than_places_wait_and_say_the_same(task: str) -> None:
     ready, jobs = TASKS[task], [*others(6), watched("Adam")]
