@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sweeps.lanerecords import Rehearsal
+from sweeps.lanerecords import LanePlan, Rehearsal
 from sweeps.lanes import lane_plan
 from sweeps.objective import Objective
 from sweeps.records import Budget, Job, Report
@@ -113,7 +113,7 @@ def seconds(prepared: PreparedTask, lanes: Sequence[Job], stacking: Stacking | N
     clock = clock_of(prepared.device)
     began = clock()
     fused = stacking is not None
-    cohort = Cohort(prepared, fused=fused, most=len(lanes) if fused else 1, stacking=stacking)
+    cohort = Cohort(prepared, fused=fused, most=stacking.planned if fused else 1, stacking=stacking)
     cohort.join(lanes)
     while len(cohort):
         cohort.admit()
@@ -149,9 +149,12 @@ def main() -> None:
             ways: dict[str, Stacking | None] = {"turns": None, "stacked": Stacking(prepared, count)}
             if options.compile:
                 ways["compiled"] = compiled_once(prepared, lanes)
+            plan, taken = auto(prepared, lanes)
+            if plan.fused and plan.count < count:
+                ways[f"stacked by {plan.count}"] = Stacking(prepared, plan.count)
             seconds(prepared, lanes[:2], ways["stacked"])
             times = [[seconds(prepared, lanes, way) for way in ways.values()] for _ in range(options.repeats)]
-            taken, by_way = auto(prepared, lanes), dict(zip(ways, zip(*times, strict=True), strict=True))
+            by_way = dict(zip(ways, zip(*times, strict=True), strict=True))
             for how, own in by_way.items():
                 rate = count / statistics.median(own)
                 print(
@@ -175,16 +178,17 @@ def faster(turns: Sequence[float], other: Sequence[float]) -> str:
     return f"{statistics.median(ratios):.2f} | {min(ratios):.2f} .. {max(ratios):.2f}"
 
 
-def auto(prepared: PreparedTask, lanes: Sequence[Job]) -> str:
+def auto(prepared: PreparedTask, lanes: Sequence[Job]) -> tuple[LanePlan, str]:
     """What a sweep of ten epochs would do that fills its lanes eight times, and how long finding out took."""
     trials = 8 * len(lanes)
-    asked, steps = LanesSpec(count=len(lanes)), trials * 10 * prepared.train.per_epoch
+    steps = trials * 10 * prepared.train.per_epoch
     began = time.perf_counter()
     probe = measure_lanes(Stacking(prepared), lanes, Rehearsal(lanes=len(lanes), steps=steps))
     took = time.perf_counter() - began
-    plan = lane_plan(asked, workers=1, trials=trials, probe=probe)
+    plan = lane_plan(LanesSpec(), workers=1, trials=trials, probe=probe)
     how = "compiled" if plan.compiled else "stacked" if plan.fused else "turns"
-    return f"{how}, measured in {took:.1f} s"
+    by = f" by {plan.count}" if plan.fused and plan.count < len(lanes) else ""
+    return plan, f"{how}{by}, measured in {took:.1f} s"
 
 
 if __name__ == "__main__":

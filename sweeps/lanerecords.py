@@ -10,12 +10,13 @@ Compiling = Literal["auto", "on", "off"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What is to be measured: `lanes` on each of so many `workers`, which share the memory.
+    """What is to be measured: `lanes` on each of so many `workers`, which share the memory; or fewer, unless `exact`.
 
     `steps` is how many steps of one lane each worker will make at most: what measuring and compiling may cost.
     """
 
     lanes: int
+    exact: bool = False
     workers: int = 1
     steps: int = 0
     compile: Compiling = "auto"

@@ -1,5 +1,6 @@
 """How many trials each worker trains at once, and how: from what was asked for and what a few steps have shown."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sweeps.lanerecords import LanePlan, LaneProbe, Rehearsal
@@ -40,11 +41,12 @@ def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe |
     turns, reach = asked.count or 1, _reach(asked, workers, trials)
     if asked.mode == "looped" or probe is None:
         return LanePlan(count=turns, reason="asked for" if asked.count else "", reach=turns)
-    count = min(reach, probe.most)
+    fitting = min(reach, probe.most)
+    count = quickest(probe.stacked, fitting)
     fused, compiled, reason = _verdict(asked, count, probe)
     if not fused:
         return LanePlan(count=turns, reason=reason, reach=reach)
-    most = count if asked.count or compiled else min(_AT_ONCE, probe.most)
+    most = count if asked.count or compiled or count < fitting else min(_AT_ONCE, probe.most)
     return LanePlan(count=count, fused=True, reason=reason, reach=reach, compiled=compiled, most=most)
 
 
@@ -53,12 +55,30 @@ def _reach(asked: LanesSpec, workers: int, trials: int) -> int:
     return asked.count or max(1, trials // (workers * _GENERATIONS))
 
 
+def worth_it(seconds: float, instead_of: float) -> bool:
+    """True if a way to train is clearly quicker than another, by seconds a step."""
+    return seconds <= _GAIN * instead_of
+
+
+def quickest(stacked: Mapping[int, float], count: int) -> int:
+    """So many lanes, or fewer if a step of one is clearly quicker among them: those of a large model crowd each other.
+
+    >>> quickest({32: 1.1, 8: 0.7}, 32), quickest({32: 0.72, 8: 0.7}, 32)
+    (8, 32)
+    """
+    measured = {lanes: seconds for lanes, seconds in stacked.items() if lanes <= count}
+    if not measured:
+        return count
+    fewer = min(measured, key=measured.__getitem__)
+    return fewer if worth_it(measured[fewer], measured[max(measured)]) else count
+
+
 def _verdict(asked: LanesSpec, count: int, probe: LaneProbe) -> tuple[bool, bool, str]:
     """Whether to stack so many lanes, whether to compile them, and why."""
     if probe.refused is not None:
         return False, False, f"lanes take turns: {probe.refused}"
     eager = _seconds(probe, count, compiled=False)
-    quicker = probe.compiled is not None and eager is not None and probe.compiled <= _GAIN * eager
+    quicker = probe.compiled is not None and eager is not None and worth_it(probe.compiled, eager)
     compiled = asked.compile == "on" or quicker
     if asked.mode == "fused":
         return True, compiled, "asked for"
@@ -66,7 +86,7 @@ def _verdict(asked: LanesSpec, count: int, probe: LaneProbe) -> tuple[bool, bool
         return False, False, f"too few lanes to gain anything by stacking: {count}"
     how = "stacked and compiled" if compiled and probe.compiled is not None else "stacked"
     said = f"{how}, a step takes {seconds / probe.alone:.2g} times as long as alone"
-    if seconds > _GAIN * probe.alone:
+    if not worth_it(seconds, probe.alone):
         return False, False, f"lanes take turns: {said}"
     return True, compiled, said
 
@@ -87,7 +107,11 @@ def rehearsal(spec: SweepSpec, *, workers: int, trials: int, steps_per_epoch: in
     steps = spec.budget.total_steps(steps_per_epoch or 1) * trials / workers
     kept = 1.0 if spec.pruner.name == "none" else _KEPT
     return Rehearsal(
-        lanes=_reach(asked, workers, trials), workers=workers, steps=round(steps * kept), compile=asked.compile
+        lanes=_reach(asked, workers, trials),
+        exact=asked.count is not None,
+        workers=workers,
+        steps=round(steps * kept),
+        compile=asked.compile,
     )
 
 

@@ -15,6 +15,7 @@ COSTS = LaneProbe(most=64, alone=1.0, stacked={4: 1.5, 16: 1.2, 32: 1.1})
 TIGHT = LaneProbe(most=5, alone=1.0, stacked={4: 0.5})
 QUICK = LaneProbe(most=64, alone=1.0, stacked={16: 0.95}, compiled=0.6, compile_seconds=20.0)
 SLOW = LaneProbe(most=64, alone=1.0, stacked={16: 0.5}, compiled=0.48, compile_seconds=20.0)
+CROWDED = LaneProbe(most=64, alone=1.0, stacked={16: 1.1, 4: 0.7})
 CANNOT = LaneProbe(refused="the model branches on its data")
 
 
@@ -24,6 +25,7 @@ CANNOT = LaneProbe(refused="the model branches on its data")
         (LanesSpec(), PAYS, 16, True),
         (LanesSpec(), COSTS, 1, False),
         (LanesSpec(), TIGHT, 5, True),
+        (LanesSpec(), CROWDED, 4, True),
         (LanesSpec(), CANNOT, 1, False),
         (LanesSpec(count=32), PAYS, 32, True),
         (LanesSpec(count=32), COSTS, 32, False),
@@ -57,11 +59,15 @@ def test_where_no_search_waits_more_lanes_train_at_once(asked: LanesSpec, probe:
     assert lane_plan(asked, workers=2, trials=64, probe=probe).room == room
 
 
+def test_lanes_that_crowd_each_other_do_so_in_range_tests_too() -> None:
+    assert lane_plan(LanesSpec(), workers=2, trials=256, probe=CROWDED).room == 4
+
+
 def test_a_plan_says_why_lanes_take_turns() -> None:
     assert "branches on its data" in lane_plan(LanesSpec(), workers=1, trials=64, probe=CANNOT).reason
 
 
-@given(st.integers(1, 8), st.integers(1, 500), st.sampled_from([PAYS, COSTS, TIGHT, CANNOT]))
+@given(st.integers(1, 8), st.integers(1, 500), st.sampled_from([PAYS, COSTS, TIGHT, CROWDED, CANNOT]))
 def test_lanes_left_to_us_fill_several_times_and_fit_into_memory(workers: int, trials: int, probe: LaneProbe) -> None:
     plan = lane_plan(LanesSpec(), workers=workers, trials=trials, probe=probe)
     assert 1 <= plan.count <= max(1, probe.most)
@@ -70,7 +76,7 @@ def test_lanes_left_to_us_fill_several_times_and_fit_into_memory(workers: int, t
 
 @pytest.mark.parametrize("asked", [LanesSpec(), LanesSpec(count=4), LanesSpec(mode="fused")], ids=str)
 def test_what_is_measured_does_not_change_what_the_search_knows(asked: LanesSpec) -> None:
-    plans = [lane_plan(asked, workers=2, trials=128, probe=probe) for probe in (PAYS, COSTS, TIGHT, CANNOT)]
+    plans = [lane_plan(asked, workers=2, trials=128, probe=probe) for probe in (PAYS, COSTS, TIGHT, CROWDED, CANNOT)]
     assert len({plan.reach for plan in plans}) == 1
 
 
@@ -97,6 +103,9 @@ def test_what_is_measured_is_what_the_sweep_will_do() -> None:
     assert measured == Rehearsal(lanes=4, workers=2, steps=32 * 30, compile="off")
     pruned = rehearsal(a_spec(budget=Budget(epochs=3)), workers=2, trials=64, steps_per_epoch=10)
     assert pruned == Rehearsal(lanes=4, workers=2, steps=16 * 30)
+    asked = rehearsal(a_spec(lanes=LanesSpec(count=3)), workers=2, trials=64, steps_per_epoch=10)
+    assert asked is not None
+    assert (asked.lanes, asked.exact) == (3, True)
 
 
 def test_range_tests_alone_have_all_their_lanes_at_once() -> None:

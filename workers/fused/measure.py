@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sweeps.lanerecords import LaneProbe, Rehearsal
-from sweeps.lanes import pays_to_compile
+from sweeps.lanes import pays_to_compile, quickest, worth_it
 from sweeps.records import Job
 from workers.fused.engine import FusedEngine
 from workers.fused.fitting import fitting
@@ -27,10 +27,14 @@ _ROUNDS = range(3, 41)
 """How often everything is timed, after once that is not."""
 _IN_A_ROW = 3
 """Steps that are timed at a time, after one that is not: in training many follow each other, their data at hand."""
+_STEPS = (_ROUNDS[0] + 1) * (_IN_A_ROW + 1)
+"""Steps that are made at least where something is timed."""
 _OPTIMIZERS = 6
 """How many of them are timed alone."""
 _FEWEST = 4
 """Fewer lanes than this are not timed where more are planned."""
+_FEWER = 4
+"""Where as many lanes as are planned gain nothing, this share of them is tried: they may fit into the caches."""
 
 _Step = Callable[[], object]
 
@@ -43,8 +47,8 @@ def clock_of(device: torch.device) -> Callable[[], float]:
 def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehearsal) -> LaneProbe:
     """Tries lanes on the task: how many memory holds, and seconds that a step of one lane takes, alone and stacked.
 
-    As many are timed as are wanted and fit, or as many as can be timed in the time that measuring may take. A compiled
-    step stays in `stacking`.
+    As many are timed as are wanted and fit, or as many as can be timed in the time that measuring may take; where they
+    gain nothing, fewer as well. A compiled step stays in `stacking`.
     """
     jobs = [job for job in candidates if can_fuse(job.optimizer)]
     if not jobs:
@@ -58,17 +62,23 @@ def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehears
         # Twice, since the first step makes the optimizer's state.
         _, step = (fmean([_timed(device, each) for each in single]) for _ in range(2))
         limit = min(_SECONDS, _SHARE * step * wanted.steps) if wanted.steps else _SECONDS
-        lanes = max(2, min(fits, max(_FEWEST, int(limit / (_ROUNDS[0] * step)))))
+        lanes = max(2, min(fits, max(_FEWEST, int(limit / (_ROUNDS[0] * step)), int(_SHARE * wanted.steps / _STEPS))))
         *alone, eager = _medians(device, [*single, stacked(lanes)], limit)
+        by_count, fewer = {lanes: eager / lanes}, lanes // _FEWER
+        if fewer >= _FEWEST and not wanted.exact and not worth_it(by_count[lanes], fmean(alone)):
+            stacking.planned = fewer
+            *again, few = _medians(device, [*single, stacked(fewer)], limit)
+            by_count[fewer] = few / fewer * fmean(alone) / fmean(again)
+            stacking.planned = fits = quickest(by_count, fits)
     except Exception as error:
         return LaneProbe(refused=why_not(error))
-    probe = LaneProbe(most=most, alone=fmean(alone), stacked={lanes: eager / lanes})
+    probe = LaneProbe(most=most, alone=fmean(alone), stacked=by_count)
     return _compiled(stacking, jobs, wanted, probe, fits) if fits > 1 else probe
 
 
 def _compiled(stacking: Stacking, jobs: Sequence[Job], wanted: Rehearsal, probe: LaneProbe, lanes: int) -> LaneProbe:
     """The same with the compiled step of so many lanes, if that may pay or is asked for."""
-    [eager] = probe.stacked.values()
+    eager = min(probe.stacked.values())
     parameters = len(stacking.model(stacking.prepared.train).layout.names)
     if not pays_to_compile(wanted, parameters=parameters, alone=probe.alone, stacked=eager):
         return probe

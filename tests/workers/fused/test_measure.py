@@ -67,6 +67,33 @@ def test_fewer_lanes_are_timed_where_time_is_short() -> None:
     assert set(measured(Task(layers()), steps=10**6).stacked) == {32}
 
 
+@pytest.mark.parametrize(
+    ("crowded", "exact", "stacked", "planned"),
+    [
+        # Twice as slow a moment for the fewer lanes, and for what is alone beside them.
+        (1.1, False, {32: 1.1, 8: 0.7}, 8),
+        (0.8, False, {32: 0.8}, 32),
+        (1.1, True, {32: 1.1}, 32),
+        (0.95, False, {32: 0.95, 8: 0.7}, 8),
+    ],
+)
+def test_fewer_lanes_are_tried_where_many_gain_nothing(
+    monkeypatch: pytest.MonkeyPatch, crowded: float, exact: bool, stacked: dict[int, float], planned: int
+) -> None:
+    moments = iter([(1.0, 32 * crowded), (2.0, 2 * 8 * 0.7)])
+
+    def medians(device: torch.device, steps: Any, limit: float) -> list[float]:
+        alone, together = next(moments)
+        return [*[alone] * (len(steps) - 1), together]
+
+    monkeypatch.setattr(measure, "_medians", medians)
+    stacking = Stacking(prepared(Task(layers())))
+    probe = measure_lanes(stacking, JOBS, Rehearsal(lanes=32, exact=exact, compile="off"))
+    assert probe.refused is None
+    assert probe.stacked == pytest.approx(stacked)
+    assert stacking.planned == planned
+
+
 def test_optimizers_that_step_alone_are_not_stacked() -> None:
     refused = measured(Task(layers()), JOBS[2:]).refused
     assert refused == "none of the optimizers takes gradients that are computed for many lanes at once"

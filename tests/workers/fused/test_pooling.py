@@ -188,7 +188,7 @@ def test_whole_trajectories_are_those_of_torchs_pooling(dtype: torch.dtype) -> N
         a_job(key="RMSprop", optimizer="RMSprop", initial_lr=0.01, seed=3),
     ]
     ours = hear_all(ready, jobs)
-    with patch.dict(module._MENDED, {pool: pool for pool in POOLS}):  # type: ignore[arg-type]
+    with patch.dict(module._operations(1), {pool: pool for pool in POOLS}):  # type: ignore[arg-type]
         theirs = hear_all(ready, jobs)
     looped = hear_all(ready, jobs, fused=False)
     for job in jobs:
