@@ -55,6 +55,7 @@ def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehears
         return LaneProbe(refused="none of the optimizers takes gradients that are computed for many lanes at once")
     device = stacking.prepared.device
     stacked = partial(_stacked, stacking, jobs)
+    stacking.planned = wanted.lanes
     try:
         most = fitting(stacking.prepared, stacked, wanted.workers)
         stacking.planned = fits = min(wanted.lanes, most)

@@ -10,12 +10,13 @@ from sweeps.lanerecords import LaneProbe, Rehearsal
 from sweeps.records import Job
 from tests.workers.fused.zoo import STACKED, Task, layers
 from tests.workers.small import SparseBag, a_job, prepared
-from workers.fused import fitting, measure
+from workers.fused import fitting, linear, measure
 from workers.fused.check import check_stacking
 from workers.fused.measure import measure_lanes
 from workers.fused.refusals import is_short_of_memory, why_not
 from workers.fused.stacking import Stacking
 from workers.fused.template import CannotFuse
+from workers.tasks.digits import DigitsMLP
 
 JOBS = (a_job(), a_job(optimizer="AdamW"), a_job(optimizer="LBFGS"))
 
@@ -121,6 +122,14 @@ def test_larger_models_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> 
 
     narrow, broad = (measured(Task(wide(width))).most for width in (100, 1000))
     assert narrow / 20 < broad < narrow / 5
+
+
+def test_copies_that_wide_products_need_count(monkeypatch: pytest.MonkeyPatch, wide_products: list[int]) -> None:
+    monkeypatch.setattr(fitting, "free_bytes", lambda device: 100_000_000)
+    copied = measured(DigitsMLP(), lanes=40).most
+    assert wide_products
+    monkeypatch.setattr(linear, "onednn_pays", lambda multiplications, like: False)
+    assert copied < measured(DigitsMLP(), lanes=40).most
 
 
 @pytest.mark.parametrize("name", STACKED)
