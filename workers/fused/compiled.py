@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ _Results = tuple[Tensor, Sequence[Tensor], Mapping[str, Tensor]]
 """Losses [K], the gradient of each trained parameter [K, *shape], and the buffers after the step, [K, ...]."""
 _MATRICES = 3
 """Axes of the lanes' weights of a linear layer."""
+_TIMED = 4
+"""How often a compiled step is made with products of either kind; the quickest counts."""
 
 
 class CompiledStep:
@@ -37,7 +40,7 @@ class CompiledStep:
         self.seconds = 0.0
         """How long compiling took."""
         self._shapes: list[torch.Size] | None = None
-        self._wide = False
+        self._large, self._wide = False, False
         self._call: Callable[..., _Results] | None = None
 
     def serves(self, rows: int, batch: Batch) -> bool:
@@ -52,15 +55,15 @@ class CompiledStep:
         Raises what torch does if memory is short.
         """
         if self._call is None:
-            self._wide = any(_has_large_products(leaf, batch) for leaf in leaves)
+            self._large = any(_has_large_products(leaf, batch) for leaf in leaves)
         # For oneDNN torch would copy rows of one tensor, and once more in the backward pass.
-        own = [leaf.detach().contiguous() if self._wide else leaf.detach() for leaf in leaves]
+        own = [leaf.detach().contiguous() if self._large else leaf.detach() for leaf in leaves]
         arguments = own, dict(fixed), map_tensors(Tensor.contiguous, batch)
         try:
-            with mended(), by_onednn() if self._wide else nullcontext():
+            with mended():
                 if self._call is None:
                     return self._compile(template, arguments)
-                with torch.compiler.set_stance("fail_on_recompile"):
+                with torch.compiler.set_stance("fail_on_recompile"), by_onednn() if self._wide else nullcontext():
                     return self._call(*arguments)
         except Exception as error:
             if is_short_of_memory(error):
@@ -78,6 +81,7 @@ class CompiledStep:
             results: _Results = call(*arguments)
         self._call, self._shapes = call, _shapes(arguments[2])
         self.seconds = time.perf_counter() - began
+        self._wide = self._large and _quicker_by_onednn(partial(call, *arguments))
         return results
 
 
@@ -94,6 +98,22 @@ def _pure(template: Template) -> Callable[..., _Results]:
         return value, grads, buffers
 
     return vmap(of_lane)
+
+
+def _quicker_by_onednn(step: Callable[[], object]) -> bool:
+    """True if a step whose products are large is quicker by oneDNN; attention within is ten times as slow by it."""
+
+    def timed() -> float:
+        began = time.perf_counter()
+        step()
+        return time.perf_counter() - began
+
+    plain, wide = [], []
+    for _ in range(_TIMED):
+        plain.append(timed())
+        with by_onednn():
+            wide.append(timed())
+    return min(wide) < min(plain)
 
 
 def _has_large_products(leaf: Tensor, batch: Batch) -> bool:

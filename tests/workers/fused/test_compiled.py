@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.workers.fused.lanetable import STEPS, lane, plain_losses
 from tests.workers.fused.zoo import STACKED, Task, layers
 from tests.workers.small import Heard, a_job, prepared
 from workers.cohort import Cohort
+from workers.fused import compiled
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
 from workers.inline import InlineRunner
@@ -206,7 +208,11 @@ def test_a_worker_compiles_where_its_plan_says_so(pretended: list[int], compiled
 
 
 @pytest.mark.slow
-def test_compiled_lanes_with_wide_products_train_as_eager_ones(wide_products: list[int]) -> None:
+@pytest.mark.parametrize("quicker", [True, False])
+def test_compiled_lanes_with_large_products_train_as_eager_ones(
+    monkeypatch: pytest.MonkeyPatch, wide_products: list[int], quicker: bool
+) -> None:
+    monkeypatch.setattr(compiled, "_quicker_by_onednn", lambda step: quicker)
     ready, jobs = prepared(DigitsMLP()), lanes(16, budget=Budget(epochs=1))
     stacking = compiling(ready, len(jobs))
     heard, notices = told(stacking, jobs)
@@ -216,22 +222,29 @@ def test_compiled_lanes_with_wide_products_train_as_eager_ones(wide_products: li
         assert own.steps == pytest.approx(eager[key].steps, rel=1e-4)
 
 
-@pytest.mark.parametrize(("count", "precision"), [(2, torch.backends.mkldnn.matmul.fp32_precision), (16, "bf16")])
-def test_compiled_steps_with_large_products_have_them_made_by_onednn(
-    monkeypatch: pytest.MonkeyPatch, wide_products: list[int], count: int, precision: str
+PLAIN = torch.backends.mkldnn.matmul.fp32_precision
+
+
+@pytest.mark.parametrize(
+    ("count", "slow", "precision"), [(2, PLAIN, PLAIN), (2, "bf16", PLAIN), (16, PLAIN, "bf16"), (16, "bf16", PLAIN)]
+)
+def test_compiled_steps_with_large_products_have_them_made_by_what_is_quicker(
+    monkeypatch: pytest.MonkeyPatch, wide_products: list[int], count: int, slow: str, precision: str
 ) -> None:
-    found: set[str] = set()
+    found: list[str] = []
 
     def compile(function: Compile, **options: Any) -> Compile:
         def called(*arguments: Any) -> Any:
-            found.add(torch.backends.mkldnn.matmul.fp32_precision)
+            found.append(torch.backends.mkldnn.matmul.fp32_precision)
+            if found[-1] == slow:
+                time.sleep(0.1)
             return function(*arguments)
 
         return called
 
     monkeypatch.setattr(torch, "compile", compile)
     _, notices = told(compiling(prepared(DigitsMLP()), count), lanes(count, budget=Budget(steps=3)))
-    assert (notices, found) == ([], {precision})
+    assert (notices, set(found[-2:])) == ([], {precision})
 
 
 def test_why_nothing_was_compiled_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
