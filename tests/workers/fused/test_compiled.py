@@ -247,6 +247,23 @@ def test_compiled_steps_with_large_products_have_them_made_by_what_is_quicker(
     assert (notices, set(found[-2:])) == ([], {precision})
 
 
+def test_wide_products_that_differ_are_not_trusted(monkeypatch: pytest.MonkeyPatch, wide_products: list[int]) -> None:
+    def compile(function: Compile, **options: Any) -> Compile:
+        def called(*arguments: Any) -> Any:
+            losses, grads, buffers = function(*arguments)
+            return losses + (torch.backends.mkldnn.matmul.fp32_precision == "bf16"), grads, buffers
+
+        return called
+
+    monkeypatch.setattr(torch, "compile", compile)
+    monkeypatch.setattr(compiled, "_quicker_by_onednn", lambda step: True)
+    jobs = lanes(16, budget=Budget(steps=3))
+    heard, notices = told(compiling(prepared(DigitsMLP()), 16), jobs)
+    assert notices == ["lanes train without the compiler: compiled they would train otherwise"]
+    eager, _ = told(Stacking(prepared(DigitsMLP())), jobs)
+    assert all(heard[each.key].steps == eager[each.key].steps for each in jobs)
+
+
 def test_why_nothing_was_compiled_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", fails)
     probe = measure_lanes(Stacking(prepared(Task(layers()))), lanes(1), Rehearsal(lanes=4, compile="on"))
