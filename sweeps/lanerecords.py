@@ -10,9 +10,10 @@ Compiling = Literal["auto", "on", "off"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What is to be measured: `lanes` on each of so many `workers`, which share the memory; or fewer, unless `exact`.
+    """What is to be measured: `lanes` on each of so many `workers`, which share the memory.
 
-    `steps` is how many steps of one lane each worker will make at most: what measuring and compiling may cost.
+    `exact` says that no fewer lanes will do. `steps` is how many steps of one lane each worker will make at most: what
+    measuring and compiling may cost.
     """
 
     lanes: int

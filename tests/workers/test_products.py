@@ -68,7 +68,8 @@ def test_products_by_onednn_are_as_exact_as_mkls(
         pytest.skip("on this processor oneDNN is not asked for products")
     generator = torch.Generator().manual_seed(seed)
     one = torch.randn(lanes, rows, inner, generator=generator)
-    other = torch.randn(lanes, columns, inner, generator=generator).mT if turned else torch.randn(lanes, inner, columns)
+    other = torch.randn(lanes, columns if turned else inner, inner if turned else columns, generator=generator)
+    other = other.mT if turned else other
     # The bound of float32 sums of so many terms, in any order.
     bound = inner * torch.finfo(torch.float32).eps * torch.bmm(one.abs().double(), other.abs().double())
     off = (bmm(one, other, wide=True).double() - torch.bmm(one.double(), other.double())).abs()

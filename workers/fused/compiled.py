@@ -41,6 +41,7 @@ class CompiledStep:
         """How long compiling took."""
         self._shapes: list[torch.Size] | None = None
         self._large, self._wide = False, False
+        """Whether some of its products are large, and whether oneDNN makes them all."""
         self._call: Callable[..., _Results] | None = None
 
     def serves(self, rows: int, batch: Batch) -> bool:

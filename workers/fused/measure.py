@@ -34,7 +34,7 @@ _OPTIMIZERS = 6
 _FEWEST = 4
 """Fewer lanes than this are not timed where more are planned."""
 _FEWER = 4
-"""Where as many lanes as are planned gain nothing, this share of them is tried: they may fit into the caches."""
+"""Where as many lanes as are planned gain nothing, one in so many of them is tried: they may fit into the caches."""
 
 _Step = Callable[[], object]
 
