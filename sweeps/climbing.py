@@ -25,16 +25,11 @@ class Tried:
     value: float | None = None
 
 
-def tried_so_far(proposals: Sequence[Proposal], results: Mapping[int, TrialResult], known: int) -> Sequence[Tried]:
-    """Every trial that was proposed; those numbered up to `known`, which all have a result, with their value."""
+def tried_so_far(proposals: Sequence[Proposal], known: Mapping[int, TrialResult]) -> Sequence[Tried]:
+    """Every trial that was proposed, those whose results are known with their value."""
+    complete = {number: result.value for number, result in known.items() if result.outcome is Outcome.COMPLETE}
     return [
-        Tried(
-            pair=(each.optimizer, each.scheduler),
-            lr=each.initial_lr,
-            value=results[each.number].value
-            if each.number <= known and results[each.number].outcome is Outcome.COMPLETE
-            else None,
-        )
+        Tried(pair=(each.optimizer, each.scheduler), lr=each.initial_lr, value=complete.get(each.number))
         for each in proposals
     ]
 

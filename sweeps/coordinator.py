@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sweeps.jobs import candidate_jobs
 from sweeps.lanerecords import LanePlan, LaneProbe
-from sweeps.lanes import lane_plan, lanes_asked, rehearsal, search_window
+from sweeps.lanes import lane_plan, lanes_asked, rehearsal
 from sweeps.lint import Finding, lint, news
 from sweeps.pairs import without
 from sweeps.picks import picks
@@ -166,8 +166,7 @@ class Coordinator:
     def _search(
         self, spec: SweepSpec, space: SearchSpace, tests: Sequence[RangeTest], epochs: int, plan: LanePlan
     ) -> Search:
-        window = search_window(spec, plan)
-        proposer = self._make_proposer(spec, space, starting_points(spec, space, tests), epochs, window)
+        proposer = self._make_proposer(spec, space, starting_points(spec, space, tests), epochs, plan.reach)
         return Search(
             spec,
             self._runner,

@@ -8,7 +8,7 @@ from sweeps.spec import LanesSpec, SweepSpec
 
 _GENERATIONS = 8
 """How often the lanes of a sweep are filled: a sweep that fills them all at once learns nothing on its way."""
-_AT_ONCE = 32
+AT_ONCE = 32
 """Lanes that train at once where no search waits for them: more are hardly quicker on a CPU."""
 _GAIN = 0.9
 """Steps must be this much quicker to be worth it, measuring being noisy."""
@@ -46,7 +46,7 @@ def lane_plan(asked: LanesSpec, *, workers: int, trials: int, probe: LaneProbe |
     fused, compiled, reason = _verdict(asked, count, probe)
     if not fused:
         return LanePlan(count=turns, reason=reason, reach=reach)
-    most = count if asked.count or compiled or count < fitting else min(_AT_ONCE, probe.most)
+    most = count if asked.count or compiled or count < fitting else min(AT_ONCE, probe.most)
     return LanePlan(count=count, fused=True, reason=reason, reach=reach, compiled=compiled, most=most)
 
 
@@ -128,8 +128,3 @@ def pays_to_compile(wanted: Rehearsal, *, parameters: int, alone: float, stacked
         return wanted.compile == "on"
     saved = (min(alone, stacked) - _COMPILED * stacked) * wanted.steps
     return saved > 2 * (_COMPILE_SECONDS + _PER_PARAMETER * parameters)
-
-
-def search_window(spec: SweepSpec, plan: LanePlan) -> int:
-    """How many of the trials before a proposal it does not know: enough for every lane to have a successor waiting."""
-    return spec.sampler.window or 2 * spec.workers.count * plan.reach

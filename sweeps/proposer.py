@@ -1,9 +1,7 @@
 """Proposes trials: Optuna's ask and tell, in memory, the same for the same spec, seed and history.
 
-Which result is known when is fixed by trial numbers, not by the clock: proposal n knows the results of the trials
-numbered up to n - window and of no other, a starting point none at all; a verdict on trial n at a rung knows what they
-did there, or, where one worker trains all in step, what every trial before n did. So a sweep on many workers proposes
-the same twice, whichever worker was quicker (docs/decisions/0002-reproducible-search.md).
+Which result is known when follows from numbers and epochs, not from the clock (sweeps/known.py): so a sweep on many
+workers proposes the same twice, whichever worker was quicker.
 """
 
 import math
@@ -17,8 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeps.climbing import next_turn, tried_so_far
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
+from sweeps.known import knowledge, verdict_window
 from sweeps.optunaparts import category, pruner_of, quiet, samplers_of
-from sweeps.pruning import verdict_window
 from sweeps.records import Outcome, Proposal, TrialResult
 from sweeps.space import Point, SearchSpace
 from sweeps.spec import SweepSpec
@@ -29,7 +27,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 _STUDY = "lrsweep"
 """Hyperband deals trials to brackets by the study's name, so it must not change."""
 _STARTING = ("start", FOLK_ORIGIN)
-"""The origins of starting points, which wait for no result and are not pruned."""
+"""The origins of starting points, which know no result and are not pruned."""
 
 
 class _HorizonStorage(InMemoryStorage):
@@ -53,17 +51,19 @@ class _HorizonStorage(InMemoryStorage):
 
 
 class OptunaProposer:
-    """A Proposer over an Optuna study that is never stored: the store's history rebuilds it."""
+    """A Proposer over an Optuna study that is never stored: the store's history rebuilds it.
 
-    def __init__(self, spec: SweepSpec, space: SearchSpace, starts: Sequence[Point], epochs: int, window: int):
+    It reckons with `reach` lanes a worker.
+    """
+
+    def __init__(self, spec: SweepSpec, space: SearchSpace, starts: Sequence[Point], epochs: int, reach: int):
         self._spec, self._space = spec, space
         origin = "grid" if spec.sampler.name == "grid" else "start"
         self._starts = [(point, origin) for point in starts]
         self._starts += [(point, FOLK_ORIGIN) for point in folk_points(spec, space)]
         self._total = min(spec.trials, len(starts)) if spec.sampler.name == "grid" else spec.trials
-        self._window = window
-        self._verdict_window = verdict_window(spec, window)
-        self._learns = spec.sampler.name in ("tpe", "cma-es") or spec.pruner.name != "none"
+        self._knowledge = knowledge(spec, reach=reach, epochs=epochs)
+        self._verdict_window = verdict_window(spec, reach)
         self._storage = _HorizonStorage()
         with quiet():
             self._study = optuna.create_study(
@@ -76,7 +76,7 @@ class OptunaProposer:
         self._trials: list[optuna.Trial] = []
         self._proposals: list[Proposal] = []
         self._results: dict[int, TrialResult] = {}
-        self._applied = 0
+        self._known: dict[int, TrialResult] = {}
         self._verdicts: dict[tuple[int, int], bool] = {}
 
     @property
@@ -89,8 +89,9 @@ class OptunaProposer:
         return config < len(self._starts) and self._starts[config][1] in _STARTING
 
     def ask(self) -> Proposal | None:
-        if self.exhausted or not self._knows_enough():
+        if self.exhausted or not (self.starting or self._knowledge.complete()):
             return None
+        self._learn()
         number, repeat = len(self._proposals), len(self._proposals) % len(self._spec.seeds)
         if repeat:
             return self._ask(point_of(self._proposals[-1]), origin="repeat")
@@ -103,19 +104,22 @@ class OptunaProposer:
         return self._ask(None, origin="sampler")
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        if (number, epoch) in self._verdicts:
-            return self._verdicts[number, epoch]
+        if (number, epoch) not in self._verdicts:
+            self._verdicts[number, epoch] = self._judge(number, epoch, value)
+        if not self._verdicts[number, epoch]:
+            self._knowledge.goes_on(number, epoch)
+        return self._verdicts[number, epoch]
+
+    def _judge(self, number: int, epoch: int, value: float) -> bool:
         trial = self._trials[number]
         trial.report(value, epoch)
         self._storage.horizon = max(0, number - self._verdict_window + 1)
         try:
             # A starting point stands for its pair of optimizer and scheduler: it is judged, for others to be
             # compared with it, but trained to the end on every seed, so that every pair has one value that counts.
-            prune = bool(trial.should_prune()) and self._origin(number) not in _STARTING
-            self._verdicts[number, epoch] = prune
+            return bool(trial.should_prune()) and self._origin(number) not in _STARTING
         finally:
             self._storage.horizon = None
-        return self._verdicts[number, epoch]
 
     def _origin(self, number: int) -> str:
         """Where the configuration of a trial came from, on whichever of its seeds."""
@@ -123,6 +127,7 @@ class OptunaProposer:
 
     def tell(self, result: TrialResult) -> None:
         self._results[result.proposal.number] = result
+        self._knowledge.ended(result)
 
     def replay(self, history: Sequence[TrialResult]) -> None:
         for result in history:
@@ -137,6 +142,7 @@ class OptunaProposer:
 
     def _repeat(self, proposal: Proposal) -> None:
         """Makes a proposal again. CMA-ES learns only from what it drew itself, so it must draw it again."""
+        self._learn()
         redraw = self._spec.sampler.name == "cma-es" and proposal.origin == "sampler"
         try:
             again = self._ask(None if redraw else point_of(proposal), origin=proposal.origin)
@@ -150,30 +156,26 @@ class OptunaProposer:
 
     def export(self, storage_url: str, name: str) -> None:
         """Writes all that was learned as an Optuna study, for optuna-dashboard and Optuna's own analyses."""
-        for number in range(self._applied, len(self._trials)):
-            if number in self._results:
-                self._apply(number)
+        for number in sorted(self._results.keys() - self._known.keys()):
+            self._apply(number)
         with quiet():
             study = optuna.create_study(storage=storage_url, study_name=name, direction=self._spec.objective.direction)
             study.add_trials(self._study.get_trials())
 
-    def _knows_enough(self) -> bool:
-        if not self._learns or self.starting:
-            return True
-        return all(number in self._results for number in range(len(self._proposals) - self._window + 1))
+    def _learn(self) -> None:
+        """Tells Optuna what the next proposal is the first to know."""
+        for number in self._knowledge.propose(knowing=not self.starting):
+            self._known[number] = self._results[number]
+            self._apply(number)
 
     def _turn(self) -> Point | None:
         """TPE soon keeps to the best pair, but people want an LR for every one of them."""
-        known = len(self._proposals) - self._window
         lrs = {name: domains["lr"] for name, domains in self._space.optimizers.items()}
-        tried = tried_so_far(self._proposals, self._results, known)
+        tried = tried_so_far(self._proposals, self._known)
         return next_turn(tuple(self._space.arms()), tried, lrs, self._spec.objective)
 
     def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
         number = len(self._proposals)
-        while self._learns and not self.starting and self._applied <= number - self._window:
-            self._apply(self._applied)
-            self._applied += 1
         with quiet():
             self._study.sampler = self._sampler_of(number)
             if fixed is not None:

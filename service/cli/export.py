@@ -152,7 +152,6 @@ def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     from service.passports import Passports
     from sweeps.errors import UserError
     from sweeps.lanerecords import LanePlan
-    from sweeps.lanes import search_window
     from sweeps.pairs import pairs_of, without
     from sweeps.proposer import OptunaProposer
     from sweeps.space import search_space
@@ -167,8 +166,8 @@ def _optuna(store: Any, sweep_id: str, file: Path) -> None:
     untried = frozenset(pairs_of(whole)) - tried
     spec, epochs = without(whole, untried), whole.budget.total_epochs(record.steps_per_epoch or 1)
     space = search_space(spec, tests, epochs, untried)
-    window = search_window(spec, record.lanes or LanePlan())
-    proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs, window)
+    reach = (record.lanes or LanePlan()).reach
+    proposer = OptunaProposer(spec, space, starting_points(spec, space, tests), epochs, reach)
     proposer.replay(trials)
     proposer.export(sqlite_url(file), f"{record.name}-{sweep_id}")
     notes().print(f"wrote {file}: open it with `optuna-dashboard {shlex.quote(sqlite_url(file))}`")

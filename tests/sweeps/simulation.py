@@ -8,8 +8,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweeps.domains import Choice, Range
-from sweeps.lanerecords import LanePlan
-from sweeps.lanes import search_window
 from sweeps.pairs import Pair
 from sweeps.proposer import OptunaProposer
 from sweeps.pruning import rungs
@@ -68,8 +66,7 @@ def simulated_spec(sampler: str, pruner: str, **given: object) -> SweepSpec:
 def a_proposer(spec: SweepSpec, left_out: Collection[Pair] = (), *, lanes: int = 1) -> OptunaProposer:
     """The real proposer of a spec without range tests, for so many lanes a worker."""
     space = search_space(spec, [], EPOCHS, left_out)
-    window = search_window(spec, LanePlan(reach=lanes))
-    return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS, window)
+    return OptunaProposer(spec, space, starting_points(spec, space, []), EPOCHS, lanes)
 
 
 def noise(*facts: object) -> float:
@@ -105,19 +102,33 @@ class Simulation:
     verdicts: dict[tuple[int, int], bool] = field(default_factory=dict)
     results: dict[int, TrialResult] = field(default_factory=dict)
     running: list[Running] = field(default_factory=list)
+    idle: int = 0
 
     def run(self, events: int | None = None) -> "Simulation":
         """Goes on to the end, or for so many epochs of any trials."""
         while events is None or events > 0:
-            while len(self.running) < self.workers and (proposal := self.proposer.ask()):
-                self.proposals.append(proposal)
-                self.running.append(Running(proposal))
+            self.fill()
             if not self.running:
                 assert self.proposer.exhausted
                 return self
             self.train(self.pace.choice(self.running))
             events = None if events is None else events - 1
         return self
+
+    def run_in_step(self, rounds: int | None = None) -> "Simulation":
+        """The same on lanes that all train an epoch a round; counts the places that stay empty for one."""
+        while (self.fill() or self.running) and (rounds is None or rounds > 0):
+            self.idle += 0 if self.proposer.exhausted else self.workers - len(self.running)
+            for trial in sorted(self.running, key=lambda each: each.proposal.number):
+                self.train(trial)
+            rounds = None if rounds is None else rounds - 1
+        return self
+
+    def fill(self) -> None:
+        """Begins what is proposed, as far as there is room."""
+        while len(self.running) < self.workers and (proposal := self.proposer.ask()):
+            self.proposals.append(proposal)
+            self.running.append(Running(proposal))
 
     def train(self, trial: Running) -> None:
         """One more epoch of one trial."""
@@ -177,12 +188,19 @@ def resume(
     left_out: Collection[Pair] = (),
 ) -> Simulation:
     """The rest of a sweep of which this much is remembered; unfinished trials go on where they were."""
-    simulation = Simulation(spec, a_proposer(spec, left_out), workers, random.Random(pace))
-    simulation.proposer.replay(history)
+    return taken_up(spec, history, a_proposer(spec, left_out), workers=workers, pace=pace).run()
+
+
+def taken_up(
+    spec: SweepSpec, history: Sequence[TrialResult], proposer: OptunaProposer, *, workers: int, pace: int = 0
+) -> Simulation:
+    """A sweep of which this much is remembered, about to go on."""
+    simulation = Simulation(spec, proposer, workers, random.Random(pace))
+    proposer.replay(history)
     simulation.proposals = [trial.proposal for trial in history]
     simulation.results = {trial.proposal.number: trial for trial in history if trial.outcome is not None}
     simulation.running = [Running(trial.proposal, list(trial.objectives)) for trial in history if trial.outcome is None]
-    return simulation.run()
+    return simulation
 
 
 def as_text(simulation: Simulation) -> str:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.lanerecords import Compiling, LanePlan, LaneProbe, Rehearsal
-from sweeps.lanes import lane_plan, lanes_asked, pays_to_compile, rehearsal, search_window
+from sweeps.lanerecords import Compiling, LaneProbe, Rehearsal
+from sweeps.lanes import lane_plan, lanes_asked, pays_to_compile, rehearsal
 from sweeps.records import Budget
-from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, SamplerSpec, WorkersSpec
+from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, WorkersSpec
 from tests.doubles import a_spec
 
 PAYS = LaneProbe(most=64, alone=1.0, stacked={4: 0.9, 16: 0.5, 32: 0.4})
@@ -149,8 +149,3 @@ def test_compiling_pays_if_it_should_save_twice_its_time(
 ) -> None:
     wanted = Rehearsal(lanes=32, steps=steps, compile=compile)
     assert pays_to_compile(wanted, parameters=10, alone=alone, stacked=stacked) is pays
-
-
-def test_the_search_looks_back_far_enough_to_fill_every_lane() -> None:
-    assert search_window(a_spec(), LanePlan(count=4, reach=8)) == 2 * a_spec().workers.count * 8
-    assert search_window(a_spec(sampler=SamplerSpec(window=5)), LanePlan(reach=8)) == 5

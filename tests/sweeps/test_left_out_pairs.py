@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from sweeps.domains import Choice, Fixed, Range
 from sweeps.errors import UserError
-from sweeps.lanerecords import LanePlan
-from sweeps.lanes import search_window
 from sweeps.pairs import Pair, pairs_of, without
 from sweeps.proposer import OptunaProposer
 from sweeps.space import SearchSpace, search_space
@@ -121,7 +119,7 @@ def test_a_grid_lacks_the_points_of_the_pairs() -> None:
 def test_quasi_random_points_still_fill_the_range_evenly() -> None:
     spec = a_spec_of_nine("quasi-random", "none", starts=(), trials=256)
     space = search_space(spec, [], EPOCHS, {("SGD", "none")})
-    proposer = OptunaProposer(spec, space, [], EPOCHS, search_window(spec, LanePlan()))
+    proposer = OptunaProposer(spec, space, [], EPOCHS, 1)
     proposals = list(iter(proposer.ask, None))
     schedulers = Counter(each.scheduler for each in proposals if each.optimizer == "SGD")
     assert set(schedulers) == {"StepLR", "ExponentialLR"}

@@ -1,12 +1,9 @@
-"""Rungs stand where Optuna's own pruners judge; verdicts look back as far as is certain."""
-
-from typing import Any
+"""Rungs stand where Optuna's own pruners judge."""
 
 import pytest
 
-from sweeps.pruning import rungs, verdict_window
-from sweeps.spec import PrunerSpec, SamplerSpec, WorkersSpec
-from tests.doubles import a_spec
+from sweeps.pruning import rungs
+from sweeps.spec import PrunerSpec
 
 
 @pytest.mark.parametrize(
@@ -29,21 +26,3 @@ def test_rungs_lie_at_growing_epochs_and_never_after_the_last(
     pruner: PrunerSpec, epochs: int, expected: tuple[int, ...]
 ) -> None:
     assert rungs(pruner, epochs) == expected
-
-
-@pytest.mark.parametrize(
-    ("pruner", "workers", "given", "expected"),
-    [
-        ("asha", 1, None, 1),
-        ("hyperband", 1, None, 1),
-        ("median", 1, None, 32),
-        ("asha", 2, None, 32),
-        ("hyperband", 2, None, 32),
-        ("asha", 1, 32, 32),
-    ],
-)
-def test_verdicts_know_all_trials_before_where_one_worker_trains_them_in_step(
-    pruner: Any, workers: int, given: int | None, expected: int
-) -> None:
-    spec = a_spec(pruner=PrunerSpec(name=pruner), workers=WorkersSpec(count=workers), sampler=SamplerSpec(window=given))
-    assert verdict_window(spec, 32) == expected
