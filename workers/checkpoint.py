@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
         with scratch.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(scratch, path)
-    except RuntimeError as error:
-        # torch's writer raises RuntimeError, not OSError, when the disk is full.
+    except (RuntimeError, PicklingError, AttributeError, TypeError) as error:
+        # Torch's writer raises RuntimeError when the disk is full; pickle the others, for what an optimizer keeps.
         raise OSError(str(error)) from error
     finally:
         remove(scratch)

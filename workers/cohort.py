@@ -9,12 +9,13 @@ from sweeps.records import Ended, Event, Job, Notice, Outcome, Started, Stop
 from workers import checkpoint
 from workers.driver import failed
 from workers.fused.engine import FusedEngine
-from workers.fused.refusals import is_short_of_memory, why_not
+from workers.fused.refusals import first_line, why_not
 from workers.fused.slices import can_fuse
 from workers.fused.stacking import Stacking
 from workers.inmemory import Indexed
 from workers.lane import EpochCurve, Lane
 from workers.member import Member
+from workers.memory import is_short_of_memory
 from workers.prepared import PreparedTask
 
 _SAVE_EVERY = 5.0
@@ -44,7 +45,8 @@ class Cohort:
 
     `most` lanes train at once, others wait for a place. `fused` stacks the lanes whose optimizers allow it, once
     stacked and single losses have been compared. Should training fail, lanes begin again from their checkpoints:
-    fewer of them where memory was short, else one by one, where the error shows whose it is; a Notice says so.
+    fewer of them where memory was short; without those that have exploded, which train on by themselves; else one by
+    one, where the error shows whose it is. A Notice says so.
     """
 
     def __init__(self, prepared: PreparedTask, *, fused: bool = False, most: int = 1, stacking: Stacking | None = None):
@@ -53,6 +55,8 @@ class Cohort:
         self._waiting: list[Job] = []
         self._members: dict[str, Member] = {}
         self._engines: dict[_Stack, FusedEngine] = {}
+        self._apart: set[str] = set()
+        """The keys of lanes that are not stacked with others any more."""
         self._notices: list[Notice] = []
         self._epochs = 0
         self._saved, self._unsaved = time.monotonic(), False
@@ -136,7 +140,7 @@ class Cohort:
         """Stacks the lanes that can be, with those that are there."""
         stacks: dict[_Stack, list[Member]] = {}
         for member in arrived:
-            if can_fuse(member.job.optimizer):
+            if can_fuse(member.lane) and member.job.key not in self._apart:
                 stacks.setdefault(self._stack_of(member.lane), []).append(member)
         for stack, members in stacks.items():
             # Who reads data alone would only pay for being stacked: nobody else can join it in the middle.
@@ -166,8 +170,8 @@ class Cohort:
         trained: dict[str, _Epoch | Exception] = {}
         for engine in list(self._engines.values()):
             try:
-                curves = engine.train_epoch()
                 evaluating = any(lane.job.ramp is None for lane in engine.lanes)
+                curves = engine.train_epoch()
                 metrics = dict(engine.evaluate()) if evaluating else {}
             except Exception as error:
                 self._retreat([], error, engine)
@@ -200,6 +204,11 @@ class Cohort:
             # More than may be there are leaving already.
             if len(self._members) <= self.most:
                 self._shrink(len(self._members) // 2)
+        elif exploded := [lane for lane in engine.lanes if lane.exploded] if engine else []:
+            self._apart |= {lane.job.key for lane in exploded}
+            keys = ", ".join(lane.job.key for lane in exploded)
+            said = f"not stacked from here on, with weights that are no longer finite: {keys} ({first_line(error)})"
+            self._notices.append(Notice(text=said))
         else:
             self.fused = False
             self._notices.append(Notice(text=f"lanes take turns from here on: {why_not(error)}"))

@@ -25,8 +25,7 @@ class GroupedOptimizer:
         self.joins_at = tuple(group.from_epoch for group in groups)
         """The epoch, from 0, from which on each group trains, [groups]."""
         self._waiting = {index: group for index, group in enumerate(groups) if group.from_epoch > 0}
-        for group in self._waiting.values():
-            group.freeze()
+        self._frozen = {index: group.freeze() for index, group in self._waiting.items()}
         started = [self._made(index, group) for index, group in enumerate(groups) if index not in self._waiting]
         self.optimizer = started[0]
         if isinstance(self.optimizer, LBFGS) and len(groups) > 1:
@@ -41,7 +40,8 @@ class GroupedOptimizer:
         """Adds the groups that train from this epoch (from 0) or an earlier one on, and are not there yet."""
         for index, group in list(self._waiting.items()):
             if group.from_epoch <= epoch:
-                group.thaw()
+                for parameter in self._frozen[index]:
+                    parameter.requires_grad_()
                 join(self.optimizer, self._made(index, group))
                 del self._waiting[index]
 

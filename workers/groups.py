@@ -25,15 +25,12 @@ class ModelGroup:
     params: Mapping[str, Value] = field(default_factory=dict)
     from_epoch: int = 0
 
-    def freeze(self) -> None:
-        """Keeps the parameters as they are: no gradient is computed for them."""
-        for parameter in self.parameters:
+    def freeze(self) -> tuple[nn.Parameter, ...]:
+        """Keeps the parameters as they are: no gradient is computed for them. Those that had one are returned."""
+        trainable = tuple(parameter for parameter in self.parameters if parameter.requires_grad)
+        for parameter in trainable:
             parameter.requires_grad_(False)
-
-    def thaw(self) -> None:
-        """Lets the parameters have gradients."""
-        for parameter in self.parameters:
-            parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
+        return trainable
 
 
 def model_groups(model: nn.Module, job: Job) -> tuple[ModelGroup, ...]:

@@ -58,7 +58,10 @@ class InMemory:
             yield self._slice(start)
 
     def _slice(self, start: int) -> Batch:
-        return map_tensors(lambda tensor: tensor[start : start + self.batch_size].to(self.device), self.tensors)
+        # A copy: a loss that writes into its batch shall not change the data.
+        return map_tensors(
+            lambda tensor: tensor[start : start + self.batch_size].to(self.device, copy=True), self.tensors
+        )
 
     def at(self, rows: Tensor) -> Batch:
         """The examples of these rows, which lie at `home`, on the device: each tensor [*rows.shape, ...]."""

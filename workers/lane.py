@@ -19,6 +19,7 @@ from workers.grouped import GroupedOptimizer
 from workers.inmemory import InMemory
 from workers.looks import Looks
 from workers.lrcurves import EpochLrs, LrCurves
+from workers.memory import is_short_of_memory
 from workers.optimizers import needs_closure, set_mode
 from workers.prepared import PreparedTask
 from workers.schedules import build_schedule
@@ -63,7 +64,8 @@ class Lane:
         self.model = prepared.task.model().to(prepared.device)
         self._grouped = GroupedOptimizer(self.model, job)
         self.optimizer, self.initial_lrs = self._grouped.optimizer, self._grouped.initial_lrs
-        self._closure = needs_closure(job.optimizer, self.optimizer)
+        self.by_closure = needs_closure(job.optimizer, self.optimizer)
+        """Whether the optimizer's step calls for the loss, perhaps more than once."""
         self.schedule = build_schedule(job, self.optimizer, self.initial_lrs, self.data.per_epoch)
         names = group_names(job.groups, len(self.initial_lrs))
         self._lrs = LrCurves(names, by_step=self.schedule.by_step)
@@ -82,6 +84,11 @@ class Lane:
     def finite(self) -> bool:
         """True if no step of this epoch had a loss that was NaN or infinite."""
         return all(map(math.isfinite, self._losses))
+
+    @property
+    def exploded(self) -> bool:
+        """True if a parameter is NaN or infinite."""
+        return not all(bool(each.isfinite().all()) for each in self.model.parameters())
 
     @property
     def until_look(self) -> int:
@@ -110,7 +117,7 @@ class Lane:
         examples: list[int] = []
         for batch in self._batches():
             self.schedule.set(epoch=self.epoch, step=self.step + len(losses))
-            losses.append(self.train_step(batch))
+            losses.append(self._loss_or_nan(batch))
             examples.append(sum(map(example_count, parts_of(batch))))
             over = self.step + len(losses) >= self.total_steps
             if over or len(losses) == min(LOOK_EVERY, self.until_look):
@@ -126,6 +133,15 @@ class Lane:
         if losses:
             self.take(torch.stack(losses).tolist(), examples)
         return self.end_epoch()
+
+    def _loss_or_nan(self, batch: Any) -> Tensor:
+        """Makes a step; its loss is NaN where the task raises an error over weights that are no longer finite."""
+        try:
+            return self.train_step(batch)
+        except Exception as error:
+            if is_short_of_memory(error) or not self.exploded:
+                raise
+            return torch.tensor(math.nan, device=self._prepared.device)
 
     def begin_epoch(self) -> None:
         """Makes ready for the steps of an epoch: random streams, the groups that join, training mode."""
@@ -180,7 +196,7 @@ class Lane:
 
     def train_step(self, batch: Any) -> Tensor:
         """Makes one step on a batch, at the LR that stands in the optimizer; its loss, before the update."""
-        if self._closure:
+        if self.by_closure:
             return self._closure_step(batch)
         loss = self._gradients(batch)
         self.optimizer.step()
@@ -223,12 +239,21 @@ class Lane:
                 f"from: {', '.join(dense)}; use Adam or AdamW"
             )
 
-    @torch.no_grad()
     def evaluate(self, stride: int = 1) -> dict[str, float]:
         """The validation metrics, each the mean over all examples; empty without validation data.
 
-        Only every `stride`-th batch is looked at.
+        Only every `stride`-th batch is looked at. Where the task raises an error over weights that are no longer finite
+        the loss is NaN, and what the trial is judged by.
         """
+        try:
+            return self._evaluate(stride)
+        except Exception as error:
+            if is_short_of_memory(error) or not self.exploded:
+                raise
+            return dict.fromkeys({"val/loss", self.job.objective.metric} - {"train/loss"}, math.nan)
+
+    @torch.no_grad()
+    def _evaluate(self, stride: int) -> dict[str, float]:
         if self._prepared.val is None:
             return {}
         self.model.eval()
@@ -243,11 +268,14 @@ class Lane:
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on: RNG streams and data order follow from seed and epoch."""
+        model = self.model.state_dict()
+        beside = {name: buffer for name, buffer in self.model.named_buffers() if name not in model}
         return {
             "epoch": self.epoch,
             "step": self.step,
             # Copies: the tensors of a stacked lane are views, and would drag all lanes into its file.
-            "model": {name: _copy(value) for name, value in self.model.state_dict().items()},
+            "model": {name: _copy(value) for name, value in model.items()},
+            "buffers": {name: _copy(value) for name, value in beside.items()},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
@@ -256,6 +284,9 @@ class Lane:
         """Goes on from a checkpoint of the same job."""
         self.epoch, self.step = state["epoch"], state["step"]
         self.model.load_state_dict(state["model"])
+        for name, buffer in self.model.named_buffers():
+            if name in state["buffers"]:
+                buffer.copy_(state["buffers"][name])
         self._grouped.begin(self.epoch - 1)
         # The state was kept in this mode; the optimizer must know it before it goes on.
         set_mode(self.optimizer, training=False)

@@ -116,6 +116,15 @@ def test_the_order_follows_from_seed_and_epoch_alone(made: Any) -> None:
     assert order(1, 0) == torch.cat([batch[0] for batch in in_memory(30, 3).shuffled(1, 0)]).tolist()
 
 
+def test_a_loss_that_writes_into_its_batch_changes_no_data() -> None:
+    x, y = torch.ones(5, 2), torch.zeros(5)
+    batches = batches_of((x, y), Regression(), CPU)
+    for _ in range(2):
+        [(given, _)] = batches.in_order()
+        assert given.eq(1).all()
+        given.mul_(7)
+
+
 def test_tensors_and_a_dataset_of_them_train_alike() -> None:
     class AsDataset(Regression):
         def data(self) -> Any:

@@ -137,6 +137,22 @@ def test_a_group_that_is_frozen_stands_still_until_its_epoch(optimizer: str) -> 
         assert {group["lane_group"] for group in lane.optimizer.param_groups} == ({0, 1} if epoch >= 2 else {0})
 
 
+def test_what_the_user_froze_stays_frozen_when_its_group_joins() -> None:
+    class Task(TwoParts):
+        def model(self) -> nn.Module:
+            model = super().model()
+            model.get_submodule("head").bias.requires_grad_(False)  # type: ignore[union-attr]
+            return model
+
+    lane = Lane(prepared(Task()), a_trial("SGD", groups=(replace(HEAD, from_epoch=1),), budget=Budget(epochs=3)))
+    before = {name: each.clone() for name, each in lane.model.get_submodule("head").named_parameters()}
+    for _ in range(3):
+        lane.train_epoch()
+    after = dict(lane.model.get_submodule("head").named_parameters())
+    assert torch.equal(before["bias"], after["bias"])
+    assert not torch.equal(before["weight"], after["weight"])
+
+
 @pytest.mark.parametrize("scheduler", ["StepLR", "ReduceLROnPlateau", "OneCycleLR"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_interrupted_before_or_after_a_group_joins_it_goes_on_bit_for_bit(

@@ -315,12 +315,13 @@ def test_removing_twice_is_no_error(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_a_models_own_buffers_are_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("persistent", [True, False])
+def test_a_models_own_buffers_are_kept(tmp_path: Path, persistent: bool) -> None:
     class Counting(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.inner = nn.Linear(4, 2)
-            self.register_buffer("calls", torch.zeros(()))
+            self.register_buffer("calls", torch.zeros(()), persistent=persistent)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             if self.training:

@@ -33,11 +33,12 @@ def check_stacking(prepared: PreparedTask, data: Batches) -> None:
     Raises CannotFuse if they differ, or what torch and the user's code raise.
     """
     batches = list(islice(data.shuffled(0, 0), _BATCHES))
-    stacked = StackedModel(Template(prepared, batches[0]))
+    template = Template(prepared, batches[0])
+    stacked = StackedModel(template)
     validation = None if prepared.val is None else next(prepared.val.in_order())
     alone = [dict(_alone(prepared, stacked, _model(prepared, place), place, batches, validation)) for place in _PLACES]
     stacked.adopt([_model(prepared, place) for place in _PLACES])
-    for name, values in _stacked(prepared, stacked, batches, validation):
+    for name, values in _stacked(prepared, template, stacked, batches, validation):
         for value, own in zip(values, (each[name] for each in alone), strict=True):
             _compare(name, value, own, prepared.precision)
 
@@ -66,11 +67,14 @@ def _alone(
             yield from prepared.metrics(model, validation).items()
 
 
-def _stacked(prepared: PreparedTask, model: StackedModel, batches: list[Any], validation: Any) -> _Numbers:
+def _stacked(
+    prepared: PreparedTask, template: Template, model: StackedModel, batches: list[Any], validation: Any
+) -> _Numbers:
     draws = LaneDraws(RandomStreams(prepared.device), _PLACES)
     with draws if model.draws else nullcontext():
         for number, batch in enumerate(batches, start=1):
             losses = model.losses(spread(batch, len(_PLACES)), training=_is_training(model, prepared))
+            template.refuse_own_gradients(losses)
             yield f"the loss of batch {number}", losses.detach()
             yield f"the gradient of batch {number}", model.gradient(losses)
         yield from model.fixed.items()

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.func import grad_and_value, vmap
 
 from workers.fused.mended import mended
-from workers.fused.refusals import first_line, is_short_of_memory
+from workers.fused.refusals import first_line
 from workers.fused.template import Template
+from workers.memory import is_short_of_memory
 from workers.products import by_onednn, onednn_pays
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch

@@ -33,6 +33,8 @@ class FusedEngine:
         self._draws: LaneDraws | None = None
         self._slices: list[Slice] = []
         self._stacked: dict[SliceKey, StackedSlice] = {}
+        self._early: dict[Lane, dict[str, float]] = {}
+        """What validation said of lanes that were done amid the epoch."""
 
     @property
     def lanes(self) -> list[Lane]:
@@ -79,6 +81,7 @@ class FusedEngine:
 
     def train_epoch(self) -> list[tuple[Lane, EpochCurve | Exception]]:
         """Trains every lane one epoch, or what its budget leaves of it; or what its own optimizer raised."""
+        self._early = {}
         for lane in self.lanes:
             lane.begin_epoch()
         places = [(lane.job.seed, lane.epoch) for lane in self._rows(self.lanes)]
@@ -97,6 +100,10 @@ class FusedEngine:
             if looking := [lane for lane in lanes if lane.wants_look]:
                 with draws.undisturbed():
                     self._look(looking)
+            if left and (done := [lane for lane in lanes if lane.done and lane.finite and lane.job.ramp is None]):
+                # Here, where their random streams are at hand.
+                with draws.undisturbed():
+                    self._evaluate_early(done)
             errors = {each.lanes[0]: each.error for each in self._slices if each.error is not None}
             gone = [lane for lane in lanes if lane in errors or not lane.finite or (left and lane.done)]
             if gone:
@@ -114,6 +121,13 @@ class FusedEngine:
         seen = {stride: dict(self.evaluate(stride)) for stride in {lane.looks.stride for lane in lanes}}
         for lane in lanes:
             lane.end_look(seen[lane.looks.stride][lane])
+
+    def _evaluate_early(self, lanes: Sequence[Lane]) -> None:
+        """Validates lanes that are about to leave amid an epoch."""
+        for lane in lanes:
+            lane.begin_look()
+        seen = dict(self.evaluate())
+        self._early |= {lane: seen[lane] for lane in lanes}
 
     def _train_chunk(self, batches: LaneBatches, steps: int) -> tuple[list[list[float]], list[int]]:
         """Makes steps and looks at the losses once: [K][steps], and examples [steps]."""
@@ -169,11 +183,11 @@ class FusedEngine:
     def evaluate(self, stride: int = 1) -> list[tuple[Lane, dict[str, float]]]:
         """The validation metrics of every lane, each the mean over all examples; empty without validation data.
 
-        Only every `stride`-th batch is looked at.
+        Those of lanes that left early are from when they did. Only every `stride`-th batch is looked at.
         """
-        lanes = self.lanes
+        lanes, early = self.lanes, list(self._early.items())
         if self._prepared.val is None or not lanes:
-            return [(lane, {}) for lane in lanes]
+            return early + [(lane, {}) for lane in lanes]
         sums: dict[str, Tensor] = {}
         count = 0
         for batch in islice(self._prepared.val.in_order(), 0, None, stride):
@@ -184,4 +198,4 @@ class FusedEngine:
             for name, values in metrics.items():
                 sums[name] = sums.get(name, torch.zeros((), device=values.device)) + values.double() * weight
         means = {name: (total / count).tolist() for name, total in sums.items()}
-        return [(lane, {name: values[row] for name, values in means.items()}) for row, lane in enumerate(lanes)]
+        return early + [(lane, {name: values[row] for name, values in means.items()}) for row, lane in enumerate(lanes)]

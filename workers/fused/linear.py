@@ -52,9 +52,9 @@ def linear(planned: int) -> Callable[..., Tensor]:
     how many others there are.
     """
 
-    def of_a_lane(values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        result = for_all_lanes(of_all_lanes, values, weight, bias)
-        return F.linear(values, weight, bias) if result is None else result
+    def of_a_lane(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        result = for_all_lanes(of_all_lanes, input, weight, bias)
+        return F.linear(input, weight, bias) if result is None else result
 
     def of_all_lanes(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         (lanes, *leading, inputs), outputs = values.shape, weight.shape[1]

@@ -50,7 +50,8 @@ def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehears
     As many are timed as are wanted and fit, or as many as can be timed in the time that measuring may take; where they
     gain nothing, fewer as well. A compiled step stays in `stacking`.
     """
-    jobs = [job for job in candidates if can_fuse(job.optimizer)]
+    able = {job.optimizer for job in _one_of_each_optimizer(candidates) if can_fuse(Lane(stacking.prepared, job))}
+    jobs = [job for job in candidates if job.optimizer in able]
     if not jobs:
         return LaneProbe(refused="none of the optimizers takes gradients that are computed for many lanes at once")
     device = stacking.prepared.device
@@ -59,7 +60,7 @@ def measure_lanes(stacking: Stacking, candidates: Sequence[Job], wanted: Rehears
     try:
         most = fitting(stacking.prepared, stacked, wanted.workers)
         stacking.planned = fits = min(wanted.lanes, most)
-        single = [_alone(stacking.prepared, job) for job in _one_of_each_optimizer(jobs)]
+        single = [_alone(stacking.prepared, job) for job in _one_of_each_optimizer(jobs)[-_OPTIMIZERS:]]
         # Twice, since the first step makes the optimizer's state.
         _, step = (fmean([_timed(device, each) for each in single]) for _ in range(2))
         limit = min(_SECONDS, _SHARE * step * wanted.steps) if wanted.steps else _SECONDS
@@ -98,7 +99,7 @@ def _compiled(stacking: Stacking, jobs: Sequence[Job], wanted: Rehearsal, probe:
 
 
 def _one_of_each_optimizer(jobs: Sequence[Job]) -> list[Job]:
-    return list({job.optimizer: job for job in reversed(jobs)}.values())[-_OPTIMIZERS:]
+    return list({job.optimizer: job for job in reversed(jobs)}.values())
 
 
 def _alone(prepared: PreparedTask, job: Job) -> _Step:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import get_unwrapped, is_batchedtensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -16,25 +17,33 @@ from workers.fused.linear import linear
 from workers.fused.pooling import max_pool
 
 
-def _embedding(indices: Tensor, weight: Tensor, padding_idx: int | None = None, *options: Any, **more: Any) -> Tensor:
+def _embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, *options: Any, **more: Any) -> Tensor:
     """No gradient reaches the padding row: under vmap torch spares that of the first lane alone, without a word."""
-    found = F.embedding(indices, weight, None, *options, **more)
+    found = F.embedding(input, weight, None, *options, **more)
     if padding_idx is None:
         return found
-    return torch.where((indices == padding_idx % weight.shape[0]).unsqueeze(-1), found.detach(), found)
+    return torch.where((input == padding_idx % weight.shape[0]).unsqueeze(-1), found.detach(), found)
 
 
-def _dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Draws in the order in which the values lie in memory, which vmap forgets; a GPU has its own way."""
-    if values.is_cuda or not training or not 0 < p < 1:
-        return F.dropout(values, p, training, inplace)
-    noise = torch.empty_like(values).bernoulli_(1 - p).div_(1 - p)
-    return values.mul_(noise) if inplace else values * noise
+    if input.is_cuda or not training or not 0 < p < 1:
+        return F.dropout(input, p, training, inplace)
+    noise = torch.empty_like(input).bernoulli_(1 - p).div_(1 - p)
+    return input.mul_(noise) if inplace else input * noise
+
+
+def _requires_grad(values: Tensor) -> bool:
+    """As of the lanes' tensors behind the vmap, which itself says no of each: a penalty may ask what trains."""
+    while is_batchedtensor(values):
+        values = get_unwrapped(values)
+    return values.requires_grad
 
 
 @cache
-def _operations(planned: int) -> Mapping[Any, Callable[..., Tensor]]:
+def _operations(planned: int) -> Mapping[Any, Callable[..., Any]]:
     return {
+        Tensor.requires_grad.__get__: _requires_grad,  # type: ignore[attr-defined]
         F.embedding: _embedding,
         F.dropout: _dropout,
         F.cross_entropy: cross_entropy,

@@ -1,9 +1,7 @@
-"""What the errors of stacked training mean: too little memory, or a model that cannot be stacked."""
+"""What the errors of stacked training say about the model."""
 
 import re
 from collections.abc import Mapping
-
-import torch
 
 from workers.fused.template import CannotFuse
 
@@ -14,6 +12,7 @@ _REASONS: Mapping[str, str] = {
     r"dynamic shape": "the shape of one of its tensors depends on values",
     r"Cannot access (storage|data pointer)|escaped": "it looks into the memory of its tensors, as checkpointing does",
     r"in-?place|broadcast shape": "it writes into a tensor that all lanes share; a buffer is each lane's own",
+    r"autograd\.Function with functorch": "it has a backward hook, or an autograd.Function that knows no vmap",
     r"randomness": "it draws random numbers here and not on its first batch",
     r"aten::(\w+)": "torch has no stacked form of {0}()",
 }
@@ -42,8 +41,3 @@ def first_line(error: Exception) -> str:
     """
     line = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {line}"
-
-
-def is_short_of_memory(error: Exception) -> bool:
-    """True if less would have fitted into memory: a GPU's error, or what torch says where the host has no more."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)

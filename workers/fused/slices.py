@@ -6,10 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from sweeps.optimizers import OPTIMIZERS
-from workers.fused.refusals import is_short_of_memory
-from workers.fused.template import Layout
+from sweeps.catalogue import is_path, optimizer_row
+from workers.fused.streams import RandomStreams
+from workers.fused.template import CannotFuse, Layout
 from workers.lane import Lane
+from workers.memory import is_short_of_memory
 from workers.stacked.optimizer import StackedOptimizer
 from workers.stacked.rule import Flags, flags_of
 from workers.stacked.rules import RULES
@@ -90,6 +91,8 @@ class StockSlice:
         self._parameters = [named[name] for name in layout.names]
         self._done = 0
         self.error: Exception | None = None
+        # A class of the user's may draw random numbers, and in its own way move parameters out of their rows.
+        self._streams = RandomStreams(self._parameters[0].device) if is_path(lane.job.optimizer) else None
 
     def prepare(self, steps: int) -> None:
         self._done = 0
@@ -101,13 +104,24 @@ class StockSlice:
         for parameter, view in zip(self._parameters, self._layout.views(grad[0]), strict=True):
             parameter.grad = view
         lane.schedule.set(epoch=lane.epoch, step=lane.step + self._done)
+        before = self._streams.get() if self._streams else []
         try:
             lane.optimizer.step()
+            self._bring_home(flat[0])
         except Exception as error:
             if is_short_of_memory(error):
                 raise
             self.error = error
+        if self._streams and self._streams.moved(before):
+            raise CannotFuse(f"{lane.job.optimizer} draws random numbers, which lanes would share")
         self._done += 1
+
+    def _bring_home(self, row: Tensor) -> None:
+        """Puts parameters back into the row whose tensors the optimizer has replaced."""
+        for parameter, view in zip(self._parameters, self._layout.views(row), strict=True):
+            if parameter.data_ptr() != view.data_ptr():
+                view.copy_(parameter.detach())
+                parameter.data = view
 
     def select(self, rows: Sequence[int]) -> None:
         self.lanes = [self.lanes[row] for row in rows]
@@ -117,8 +131,13 @@ class StockSlice:
 
 
 def slice_of(lane: Lane, layout: Layout) -> tuple[SliceKey, StackedSlice | StockSlice]:
-    """A slice of this lane alone, and what lanes may be in it; only a stacked one takes others in."""
+    """A slice of this lane alone, and what lanes may be in it; only a stacked one takes others in.
+
+    Raises CannotFuse where code waits for the gradients of a lane's own parameters.
+    """
     name = lane.job.optimizer
+    if _has_hooks(layout.trained(lane.model)):
+        raise CannotFuse("its parameters have hooks, which would not be called")
     # Stock takes a complex number for two of its own.
     is_complex = layout.trained(lane.model)[0].is_complex()
     if name not in RULES or len(lane.initial_lrs) > 1 or _group(lane).get("maximize") or is_complex:
@@ -131,10 +150,21 @@ def slice_of(lane: Lane, layout: Layout) -> tuple[SliceKey, StackedSlice | Stock
         return key, StockSlice(lane, layout)
 
 
-def can_fuse(optimizer: str) -> bool:
-    """True if an optimizer is content with gradients that come for all lanes at once, and dense."""
-    needs = OPTIMIZERS[optimizer].needs if optimizer in OPTIMIZERS else None
-    return needs is None or not (needs.closure or needs.sparse)
+def can_fuse(lane: Lane) -> bool:
+    """True if a lane's optimizer is content with gradients that come for all lanes at once, and dense."""
+    return not (lane.by_closure or optimizer_row(lane.job.optimizer).needs.sparse)
+
+
+def _has_hooks(parameters: Sequence[Tensor]) -> bool:
+    """True if code is called with the gradient of one of these parameters.
+
+    >>> import torch
+    >>> weight = torch.ones(1, requires_grad=True)
+    >>> _ = weight.register_hook(lambda grad: grad.clamp(-1, 1))
+    >>> _has_hooks([weight]), _has_hooks([torch.ones(1)])
+    (True, False)
+    """
+    return any(each._backward_hooks or getattr(each, "_post_accumulate_grad_hooks", None) for each in parameters)
 
 
 def _group(lane: Lane) -> dict[str, Any]:

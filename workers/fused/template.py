@@ -1,9 +1,11 @@
 """A task's model taken apart: where its parameters lie in a row, and its loss and metrics as functions of them."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -55,7 +57,7 @@ class Layout:
     def views(self, rows: Tensor) -> list[Tensor]:
         """The parameters in a row [P], each [*shape], or in rows [K, P], each [K, *shape]."""
         parts = torch.split(rows, list(self.sizes), dim=-1)
-        return [part.view(*rows.shape[:-1], *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        return [part.view((*rows.shape[:-1], *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def fixed(self, model: nn.Module) -> dict[str, Tensor]:
         """What else a model holds, by name: its buffers, and parameters that do not train."""
@@ -71,10 +73,16 @@ class Template:
 
     def __init__(self, prepared: PreparedTask, batch: Batch):
         seed_model(0)
-        model = prepared.task.model().to(prepared.device)
+        # Some models come in evaluation mode.
+        model = prepared.task.model().to(prepared.device).train()
         streams = RandomStreams(prepared.device)
         before = streams.get()
         prepared.loss(model, batch).backward()  # type: ignore[no-untyped-call]
+        # What only the first batch moves, as a cache of its shapes, is the same for all.
+        own = _own_state(model)
+        prepared.loss(model, batch)
+        if moved := [name for name, value in _own_state(model).items() if own.get(name) != value]:
+            raise CannotFuse(f"it moves {moved[0]} from batch to batch, which all lanes would share")
         self.precision = prepared.precision
         self.draws = streams.moved(before)
         """Whether training draws random numbers."""
@@ -98,12 +106,33 @@ class Template:
         try:
             for held, key, name in self._places:
                 held[key] = named[name]
-            if of == "loss":
-                return self._prepared.loss(self._model, batch)
-            return self._prepared.metrics(self._model, batch)
+            given = self._prepared.loss if of == "loss" else self._prepared.metrics
+            result = given(self._model, batch)
+            for held, key, name in self._places:
+                if held.get(key) is not named[name] and not torch.compiler.is_compiling():
+                    raise CannotFuse(f"it assigns {name} anew instead of writing into it")
+            return result
         finally:
             for held, key, tensor in own:
                 held[key] = tensor
+
+    def refuse_own_gradients(self, losses: Tensor) -> None:
+        """Raises CannotFuse if losses of lanes depend on this model's own parameters, which are none of the lanes'."""
+        own = [each for each in self._model.parameters() if each.requires_grad]
+        grads = torch.autograd.grad(losses.sum(), own, allow_unused=True, retain_graph=True)
+        if any(grad is not None for grad in grads):
+            raise CannotFuse("it reaches parameters otherwise than by their names, through a list of them say")
+
+
+def _own_state(model: nn.Module) -> dict[str, str]:
+    """What training may move that is no tensor: random streams that are not torch's, numbers that modules keep."""
+    streams = {"Python's random": repr(random.getstate()), "numpy.random": repr(np.random.get_state())}
+    return streams | {
+        f"{name}.{key}".lstrip("."): repr(value)
+        for name, module in model.named_modules()
+        for key, value in vars(module).items()
+        if isinstance(value, bool | int | float)
+    }
 
 
 def _places(model: nn.Module) -> list[tuple[dict[str, Any], str, str]]:

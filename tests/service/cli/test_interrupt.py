@@ -57,10 +57,27 @@ def sweep_here(here: Path) -> Path:
     return prepare(here)
 
 
+def heed_hangups() -> None:
+    """In a new process: the tests themselves may run under nohup, which it would inherit."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def take_terminal() -> None:
+    """In a new process: its standard input is the terminal that controls it."""
+    heed_hangups()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @contextmanager
 def running(here: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        command(*args), cwd=here, env=clean_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command(*args),
+        cwd=here,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_hangups,
     )
     try:
         yield process
@@ -134,7 +151,7 @@ def in_a_terminal(*args: str, folder: Path) -> Iterator[tuple[subprocess.Popen[b
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=take_terminal,
     )
     os.close(terminal)
     try:

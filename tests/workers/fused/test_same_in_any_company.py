@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from sweeps.domains import Value
 from sweeps.records import Budget, Job, Stop
-from tests.workers.fused.company import hear_all
+from tests.workers.fused.company import Precise, hear_all
 from tests.workers.small import a_job, prepared
 from workers.prepared import PreparedTask
 from workers.structures import map_tensors
@@ -134,3 +135,20 @@ def test_lanes_alone_in_a_cohort_train_as_looped_ones_up_to_rounding() -> None:
         lane = watched("SGD")
         fused, looped = (hear_all(ready, [lane], fused=each)[lane.key] for each in (True, False))
         assert torch.tensor(fused.steps) == pytest.approx(torch.tensor(looped.steps), rel=1e-4)
+
+
+def test_a_budget_that_ends_amid_an_epoch_is_validated_with_random_numbers_of_its_own() -> None:
+    class Drawing(Precise):
+        def model(self) -> nn.Module:
+            return nn.Sequential(super().model(), nn.Dropout(0.3))
+
+        def metrics(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+            x, y = batch
+            return {"loss": (model(x + torch.randn_like(x)) - y).square().mean()}
+
+    ready, own = prepared(Drawing()), a_job(key="own", budget=Budget(steps=13))
+    others = [a_job(key="longer", seed=8), a_job(key="shorter", seed=9, budget=Budget(steps=11))]
+    alone = hear_all(ready, [own])["own"]
+    assert hear_all(ready, [*others, own])["own"].said == alone.said
+    looped = hear_all(ready, [own], fused=False)["own"]
+    assert alone.reports[-1].metrics == pytest.approx(looped.reports[-1].metrics, rel=1e-8)

@@ -1,8 +1,10 @@
 """Small models of many kinds: those that can be stacked, and those that cannot."""
 
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -163,6 +165,40 @@ class Steps(nn.Linear):
         return super().forward(x) * (1 + self.steps / 100)
 
 
+class Scaled(nn.Linear):
+    """Has a parameter without axes, and calls torch's functions with their arguments by name."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.dropout(input=x, p=0.1, training=self.training)
+        return F.linear(input=x, weight=self.weight, bias=self.bias) * self.scale
+
+
+class Cached(nn.Linear):
+    """Keeps the size of the first batch."""
+
+    size = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.size = self.size or len(x)
+        return super().forward(x) / self.size
+
+
+class Penalized(Task):
+    """A loss that is higher for large parameters, of those that train."""
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+        trained = [each for each in model.parameters() if each.requires_grad]
+        return super().loss(model, batch) + 1e-3 * torch.stack([each.square().sum() for each in trained]).sum()
+
+
+def in_evaluation() -> nn.Module:
+    return layers(lambda: nn.BatchNorm1d(WIDTH), lambda: nn.Dropout(0.3), bias=False)().eval()
+
+
 STACKED: Mapping[str, Task] = {
     "BatchNorm1d": Task(layers(lambda: nn.BatchNorm1d(WIDTH), bias=False)),
     "BatchNorm2d": Task(convolutions(lambda: nn.BatchNorm2d(4)), pictures),
@@ -187,6 +223,10 @@ STACKED: Mapping[str, Task] = {
     "frozen parameters": Task(frozen),
     "weight_norm": Task(lambda: nn.Sequential(weight_norm(nn.Linear(WIDTH, WIDTH)), nn.Tanh(), nn.Linear(WIDTH, 2))),
     "a buffer that counts": Task(Steps),
+    "a parameter without axes": Task(Scaled),
+    "a size that is kept": Task(lambda: Cached(WIDTH, 2)),
+    "a penalty": Penalized(frozen),
+    "a model in evaluation mode": Task(in_evaluation),
 }
 """Stacked they train as alone."""
 
@@ -228,7 +268,7 @@ class Shared(nn.Linear):
 
 
 class Assigning(nn.Linear):
-    """Assigns its buffer anew."""
+    """Assigns its buffer anew, which moves it by little."""
 
     def __init__(self) -> None:
         super().__init__(WIDTH, 2)
@@ -237,12 +277,12 @@ class Assigning(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         out = super().forward(x)
         if self.training:
-            self.mean = 0.9 * self.mean + 0.1 * out.detach().mean(0)
+            self.mean = (1 - 1e-7) * self.mean + 1e-7 * out.detach().mean(0)
         return out - self.mean
 
 
 class Counting(nn.Linear):
-    """Counts its calls in Python."""
+    """Counts its calls in Python, which is of importance after a while."""
 
     def __init__(self) -> None:
         super().__init__(WIDTH, 2)
@@ -250,7 +290,44 @@ class Counting(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         self.calls += self.training
-        return super().forward(x) * (1 + self.calls / 50)
+        return super().forward(x) * (1 + max(0, self.calls - 5) / 50)
+
+
+class Hooked(nn.Linear):
+    """Clips the gradients of its parameters, the large ones."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTH, 2)
+        self.weight.register_hook(lambda grad: grad.clamp(-100, 100))
+
+
+class Listed(nn.Module):
+    """Keeps its weights in a list as well, and makes itself smaller by them, a little."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(WIDTH, 2)
+        self.own = [self.out.weight]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(x) * (1 + 1e-9 * self.own[0].square().mean())
+
+
+class Flipping(nn.Linear):
+    """Flips a batch now and then, as a random stream that is not torch's says."""
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        super().__init__(WIDTH, 2)
+        self.draw = draw
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flip(1) if self.training and self.draw() < 0.05 else x)
+
+
+def clipped() -> nn.Module:
+    model = layers()()
+    model[-1].register_full_backward_hook(lambda module, of_inputs, of_outputs: None)
+    return model
 
 
 class Hidden(nn.Linear):
@@ -298,8 +375,13 @@ LOOPED: Mapping[str, tuple[Task, str]] = {
     "item in the metrics": (ItemMetric(layers()), ".item()"),
     "checkpoint": (Task(lambda: Checkpointing(WIDTH, 2)), "as checkpointing does"),
     "a tensor in place": (Task(Shared), "writes into a tensor that all lanes share"),
-    "a buffer assigned": (Task(Assigning), "assign a buffer anew"),
-    "a counter in Python": (Task(Counting), "neither parameter nor buffer"),
+    "a buffer assigned": (Task(Assigning), "assigns mean anew"),
+    "a counter in Python": (Task(Counting), "moves calls from batch to batch"),
+    "a hook on a parameter": (Task(Hooked), "its parameters have hooks"),
+    "a hook on a layer": (Task(clipped), "backward hook"),
+    "a list of weights": (Task(Listed), "otherwise than by their names"),
+    "Python's random": (Task(lambda: Flipping(random.random)), "moves Python's random"),
+    "numpy's random": (Task(lambda: Flipping(np.random.random)), "moves numpy.random"),
     "an unregistered tensor": (Task(Hidden), "neither parameter nor buffer"),
     "randperm": (Task(lambda: Permuting(WIDTH, 2)), "draws random numbers by randperm"),
 }
