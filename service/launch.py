@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 from typing import Any, Literal
@@ -171,14 +171,15 @@ def launch(
             warn=_warning(store, claimed, say),
         )
         with _kept(store, claimed, owner):
-            plan = store.sweep(claimed).lanes
-            if place.is_here(spec.workers.count):
-                plan = _after_deaths(store, claimed, plan, say)
+            suspects = _after_deaths(store, claimed, say) if place.is_here(spec.workers.count) else frozenset()
+            record = store.sweep(claimed)
             past = Past(
                 trials=store.history(claimed),
                 range_tests=store.range_tests(claimed),
-                plan=plan,
-                measured=store.sweep(claimed).lane_probe,
+                plan=record.lanes,
+                measured=record.lane_probe,
+                steps_per_epoch=record.steps_per_epoch,
+                suspects=suspects,
             )
             ending = coordinator.run(past)
             store.finish(claimed, Status(ending.value), owner=owner, keep_lease=True)
@@ -214,11 +215,14 @@ def _give_back(store: Store, sweep_id: str, owner: str) -> None:
         store.shown(sweep_id, owner, completely=False)
 
 
-def _after_deaths(store: Store, sweep_id: str, plan: LanePlan | None, say: Callable[[str], None]) -> LanePlan | None:
-    """Gives up on trials that killed this process again and again; those under which it died once train alone."""
+def _after_deaths(store: Store, sweep_id: str, say: Callable[[str], None]) -> frozenset[int]:
+    """Gives up on trials that killed this process again and again; which others it died under, and are to be alone."""
     for number in store.give_up_hopeless(sweep_id):
         say(f"trial {number} FAILED: {store.trial(sweep_id, number).error}")
-    return replace(plan, count=1, most=1) if plan is not None and store.has_suspects(sweep_id) else plan
+    if suspects := store.suspects(sweep_id):
+        numbers = ", ".join(map(str, sorted(suspects)))
+        say(f"the process died while it trained trials {numbers}: each goes on alone, then all lanes train again")
+    return suspects
 
 
 def _note_code(store: Store, sweep_id: str, spec: SweepSpec, say: Callable[[str], None]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sweeps.finding import warning
 from sweeps.jobs import candidate_jobs
 from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.lanes import lane_plan, lanes_asked, rehearsal
@@ -42,6 +43,9 @@ class Past:
     plan: LanePlan | None = None
     measured: LaneProbe | None = None
     """What the plan follows from."""
+    steps_per_epoch: int | None = None
+    suspects: frozenset[int] = frozenset()
+    """The trials during which the process that trained them died."""
 
 
 class Coordinator:
@@ -76,6 +80,8 @@ class Coordinator:
         that fails on its first batch or that no pair can train, SweepFailed when everything fails the same way.
         """
         flight = preflight(self._spec, self._runner, self._warn)
+        if past.steps_per_epoch not in (None, flight.info.steps_per_epoch):
+            self._warn(_other_data(past.steps_per_epoch, flight.info.steps_per_epoch))
         self._recorder.probed(flight.info)
         spec = without(self._spec, flight.left_out)
         plan, measured = (past.plan, past.measured) if past.plan else self._plan(spec, flight)
@@ -90,7 +96,7 @@ class Coordinator:
             return Ending.DONE
         space = search_space(spec, tests, epochs, flight.left_out)
         search = self._search(spec, space, tests, epochs, plan)
-        search.resume(past.trials)
+        search.resume(past.trials, past.suspects)
         told = search.run(self._stop, _TICK)
         found = picks(search.results, space, spec.objective, spec.seeds)
         self._recorder.picked(found)
@@ -184,3 +190,8 @@ class Coordinator:
         timeout = self._spec.timeout
         self._out_of_time = timeout is not None and self._clock() - self._began >= timeout
         return Stop.CANCELLED if self._out_of_time else None
+
+
+def _other_data(before: int | None, now: int | None) -> Finding:
+    problem = f"an epoch had {before} steps when the sweep was last run, and has {now} now: its data have changed"
+    return warning("task", problem, "trials that had begun begin anew, and what ended before may not compare")

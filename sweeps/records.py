@@ -153,6 +153,8 @@ class Job:
     known: int | None = None
     """Epochs of earlier attempts whose reports have arrived: what a checkpoint from beyond has said was lost with its
     worker, so it is of no use. None: any checkpoint will do."""
+    alone: bool = False
+    """Whether its process may have died of it: where it trains in the coordinator's, nothing trains beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The main phase of a sweep: keeps the workers busy with proposals until none is left."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -51,8 +51,8 @@ class Search:
         """Every trial that has ended, by number."""
         return [self._results[number] for number in sorted(self._results)]
 
-    def resume(self, past: Sequence[TrialResult]) -> None:
-        """Takes up what an earlier run left: ended trials count, unfinished ones go first.
+    def resume(self, past: Sequence[TrialResult], suspects: Collection[int] = ()) -> None:
+        """Takes up what an earlier run left: ended trials count, unfinished ones go first, suspects among them alone.
 
         A trial that was left at a rung, just as it was to be pruned, ends there.
         """
@@ -61,7 +61,7 @@ class Search:
         if any(trial.outcome not in (None, Outcome.FAILED, Outcome.CANCELLED) for trial in past):
             self._failures.saw(None)
         for unfinished in [trial for trial in past if trial.outcome is None]:
-            trial = self._taken_up(unfinished)
+            trial = self._taken_up(unfinished, alone=unfinished.proposal.number in suspects)
             if trial.objectives and self._judge(trial, len(trial.objectives)):
                 self._end(Ended(key=trial.job.key, outcome=Outcome.PRUNED), trial)
             else:
@@ -117,8 +117,8 @@ class Search:
     def _job(self, proposal: Proposal, known: int = 0) -> Job:
         return replace(trial_job(self._spec, proposal, self._epochs, self._checkpoints), known=known)
 
-    def _taken_up(self, past: TrialResult) -> _Running:
-        job = self._job(past.proposal, known=len(past.objectives))
+    def _taken_up(self, past: TrialResult, *, alone: bool) -> _Running:
+        job = replace(self._job(past.proposal, known=len(past.objectives)), alone=alone)
         return _Running(proposal=past.proposal, job=job, objectives=list(past.objectives))
 
     def _take(self, event: Event) -> None:

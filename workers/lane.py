@@ -61,7 +61,7 @@ class Lane:
         self._needs = optimizer_row(job.optimizer).needs
         self.data = _full_batch(job.optimizer, prepared.train) if self._needs.full_batch else prepared.train
         seed_model(job.seed)
-        self.model = prepared.task.model().to(prepared.device)
+        self.model = prepared.model()
         self._grouped = GroupedOptimizer(self.model, job)
         self.optimizer, self.initial_lrs = self._grouped.optimizer, self._grouped.initial_lrs
         self.by_closure = needs_closure(job.optimizer, self.optimizer)
@@ -273,6 +273,7 @@ class Lane:
         return {
             "epoch": self.epoch,
             "step": self.step,
+            "per_epoch": self.data.per_epoch,
             # Copies: the tensors of a stacked lane are views, and would drag all lanes into its file.
             "model": {name: _copy(value) for name, value in model.items()},
             "buffers": {name: _copy(value) for name, value in beside.items()},
@@ -281,7 +282,9 @@ class Lane:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint of the same job."""
+        """Goes on from a checkpoint of the same job. Raises ValueError if its epochs had another number of steps."""
+        if state["per_epoch"] != self.data.per_epoch:
+            raise ValueError(f"epochs of {state['per_epoch']} steps, and now of {self.data.per_epoch}")
         self.epoch, self.step = state["epoch"], state["step"]
         self.model.load_state_dict(state["model"])
         for name, buffer in self.model.named_buffers():

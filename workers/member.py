@@ -115,5 +115,5 @@ def _resumed(prepared: PreparedTask, job: Job) -> tuple[Lane, list[float]] | Non
         beyond = job.known is not None and lane.epoch > job.known
         return None if beyond else (lane, list(state["objectives"]))
     except Exception:
-        # A damaged file raises almost anything, and one of another model too. A checkpoint only saves time.
+        # A damaged file raises almost anything, and one of another model or other data too. It only saves time.
         return None

@@ -14,6 +14,9 @@ _LARGEST_BLOCK = 32 * 2**20
 _KEPT = 2**31 - 1
 """Bytes, the highest that fits."""
 
+_SHORT = ("can't allocate memory", "not enough memory")
+"""What torch 2.13 says on Linux where the host has no more, and elsewhere."""
+
 
 def keep_freed_memory() -> None:
     """Lets this process reuse freed memory instead of asking the system, which hands it out page by page and zeroed.
@@ -40,4 +43,5 @@ def free_bytes(device: torch.device) -> int:
 
 def is_short_of_memory(error: Exception) -> bool:
     """True if less would have fitted into memory: a GPU's error, or what torch says where the host has no more."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in said for words in _SHORT)

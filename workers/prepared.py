@@ -1,10 +1,11 @@
 """A task made ready: its data on a device, its loss and metrics as a worker computes them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sweeps.errors import TaskError
 from sweeps.spec import Precision
@@ -13,6 +14,7 @@ from workers.data import Batches, batches_of
 from workers.precision import computing
 from workers.seeding import seed_model
 from workers.task import Task
+from workers.tracebacks import user_traceback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class PreparedTask:
         """Loads the task's data. Raises whatever the user's code raises, TaskError for data of no known kind."""
         # A split that is drawn at random must be the same on every worker, or trials could not be compared.
         seed_model(0)
-        splits = task.data()
+        splits = _of_task("data", task.data)
         if not (isinstance(splits, tuple | list) and len(splits) == 2):
             raise TaskError(f"the task's data() must give (training, validation or None), got {type(splits).__name__}")
         train, val = splits
@@ -42,12 +44,18 @@ class PreparedTask:
             precision=precision,
         )
 
-    def loss(self, model: torch.nn.Module, batch: Any) -> Tensor:
+    def model(self) -> nn.Module:
+        """A new model of the task's, on the device."""
+        made: nn.Module = _of_task("model", self.task.model)
+        return made.to(self.device)
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
         """The task's loss of one batch, in the worker's precision."""
         with computing(self.precision, self.device):
-            return self.task.loss(model, batch)
+            loss: Tensor = _of_task("loss", self.task.loss, model, batch)
+            return loss
 
-    def metrics(self, model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
+    def metrics(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The validation metrics of one batch by their logged names; the loss is always among them.
 
         Metrics that have it save a second pass of the batch through the model; but not where a subclass has a loss of
@@ -55,11 +63,19 @@ class PreparedTask:
         """
         own = getattr(self.task, "metrics", None)
         with computing(self.precision, self.device):
-            values = {**own(model, batch)} if own else {}
+            values = {**_of_task("metrics", own, model, batch)} if own else {}
             if "loss" not in values or _has_a_newer_loss(type(self.task)):
                 values.pop("loss", None)
-                values = {"loss": self.task.loss(model, batch), **values}
+                values = {"loss": _of_task("loss", self.task.loss, model, batch), **values}
         return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
+
+
+def _of_task(name: str, method: Callable[..., Any], *args: Any) -> Any:
+    """What a method of the task gives. Raises TaskError if it calls sys.exit(), which would end the sweep's process."""
+    try:
+        return method(*args)
+    except SystemExit as error:
+        raise TaskError(f"the task's {name}() left with {error!r}", user_traceback(error)) from error
 
 
 def _has_a_newer_loss(task: type) -> bool:

@@ -21,7 +21,7 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
     cannot train this model on these data is refused in what it returns.
     """
     seed_model(0)
-    model = prepared.task.model().to(prepared.device)
+    model = prepared.model()
     batch, *_ = parts_of(next(prepared.train.shuffled(0, 0)))
     loss = prepared.loss(model, batch)
     if getattr(loss, "shape", None) != () or not loss.requires_grad:

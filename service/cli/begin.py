@@ -75,7 +75,10 @@ def go_on(sweep: str, where: Where, *, json: bool, retry_failed: bool = False) -
     earlier = [trial for trial in trials if not (retry_failed and trial.outcome is Outcome.FAILED)]
     if store.sweep(sweep_id).status is Status.DONE and len(earlier) == len(trials):
         lacks = " and has no FAILED trial to train again" if retry_failed else ""
-        raise UserError(f"sweep {sweep_id} is DONE{lacks}: see `lrsweep pick {sweep_id}`")
+        raise UserError(
+            f"sweep {sweep_id} is DONE{lacks}: see `lrsweep pick {sweep_id}`; `lrsweep db sync {sweep_id}` writes what "
+            "MLflow may lack of it"
+        )
     return conduct(
         home,
         store,

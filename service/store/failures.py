@@ -63,7 +63,7 @@ def _explain(error: DBAPIError, url: URL) -> Exception | None:
     if isinstance(error, OperationalError):
         return EnvironmentFailure(
             f"{store} cannot be reached: {reason}. See that the server runs, and that host, port, user, "
-            "password and database of the URL are right"
+            "password and database of the URL are right. " + _GO_ON.format(cure="have it answer again")
         )
     if state is None and "connection option" in reason:
         return UserError(f"{store}: {reason}")

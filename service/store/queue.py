@@ -95,13 +95,13 @@ class Queue(Database):
                 )
             return [trial.number for trial in hopeless]
 
-    def has_suspects(self, sweep_id: str) -> bool:
-        """True if a process has died under trials that have not ended."""
+    def suspects(self, sweep_id: str) -> frozenset[int]:
+        """The trials that have not ended and under which a process has died."""
         suspects = select(TrialRow.number).where(
             TrialRow.sweep_id == sweep_id, TrialRow.outcome.is_(None), TrialRow.attempts > 0
         )
         with self.look() as session:
-            return session.scalars(suspects.limit(1)).first() is not None
+            return frozenset(session.scalars(suspects))
 
     def unshown(self) -> list[str]:
         """Sweeps that have ended while MLflow lacks part of them, and that nobody is about to show; oldest first."""

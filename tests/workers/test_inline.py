@@ -8,7 +8,7 @@ import torch
 
 from sweeps.errors import TaskError, UserError
 from sweeps.lanerecords import LanePlan
-from sweeps.records import Budget, Ended, Event, Job, Outcome, Report, Started, Stop
+from sweeps.records import Budget, Ended, Event, Job, Lost, Outcome, Report, Started, Stop
 from tests.workers.small import Regression, a_job, hear, prepared, train
 from tests.workers.test_function_trial import own_loop
 from workers.inline import InlineRunner
@@ -190,3 +190,58 @@ def test_closing_gives_the_process_its_subnormal_numbers_back() -> None:
     assert (tiny * 1.0).item() == 0.0
     runner.close()
     assert (tiny * 1.0).item() > 0.0
+
+
+def test_what_may_have_killed_its_process_trains_alone_and_then_all_lanes_go_on() -> None:
+    runner = InlineRunner(Regression)
+    runner.open(LanePlan(count=3, most=3, reach=3))
+    runner.submit([a_job(key="a", alone=True), a_job(key="b"), a_job(key="c", alone=True)])
+    said = []
+    while len([event for event in said if isinstance(event, Ended)]) < 3:
+        assert runner.room() == 0
+        said += runner.events(0.0)
+    order = [(type(event), event.key) for event in said if isinstance(event, Started | Ended)]
+    assert order == [(kind, key) for key in "bac" for kind in (Started, Ended)]
+    assert runner.room() == 3
+
+
+def test_a_sweep_that_is_left_does_not_begin_what_would_train_alone() -> None:
+    runner = InlineRunner(Regression)
+    runner.open(LanePlan(count=2, most=2, reach=2))
+    runner.submit([a_job(key="a", alone=True), a_job(key="b", alone=True)])
+    runner.events(0.0)
+    for key in "ab":
+        runner.stop(key, Stop.INTERRUPTED)
+    said = [event for _ in range(3) for event in runner.events(0.0)]
+    assert Lost(key="b", reason="it was stopped") in said
+    assert Ended(key="a", outcome=Outcome.CANCELLED, interrupted=True) in said
+    assert runner.room() == 2
+
+
+@pytest.mark.parametrize("method", ["loss", "metrics", "model"])
+def test_a_task_that_leaves_python_fails_its_trial_and_not_the_sweep(method: str) -> None:
+    class Leaving(Regression):
+        calls = 0
+
+    def leave(self: Any, *args: Any) -> Any:
+        Leaving.calls += 1
+        if Leaving.calls == 3:
+            raise SystemExit(0)
+        return getattr(Regression, method)(self, *args)
+
+    setattr(Leaving, method, leave)
+    runner = runner_for(Leaving())
+    outcomes = [ending(run(runner, a_job(key=f"trial {number}"))) for number in range(4)]
+    [failed] = [each for each in outcomes if each.outcome is Outcome.FAILED]
+    assert failed.error is not None
+    assert failed.error.startswith(f"the task's {method}() left with SystemExit(0)")
+    assert "in leave" in failed.error
+
+
+def test_data_that_leave_python_are_an_error_of_the_tasks() -> None:
+    class Leaving(Regression):
+        def data(self) -> Any:
+            raise SystemExit("no data set")
+
+    with pytest.raises(TaskError, match=r"data\(\) left with SystemExit"):
+        InlineRunner(Leaving).probe()

@@ -225,6 +225,19 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(
     assert not (tmp_path / "trapped").exists()
 
 
+def test_a_checkpoint_of_other_data_is_of_no_use(tmp_path: Path) -> None:
+    class Fewer(Regression):
+        def data(self) -> Any:
+            (x, y), val = super().data()
+            return (x[:12], y[:12]), val
+
+    job = plateau_job(tmp_path)
+    hear(train(prepared(), job), stop_at(2, Stop.INTERRUPTED))
+    again, whole = hear(train(prepared(Fewer()), job)), hear(train(prepared(Fewer()), plateau_job()))
+    assert [started.epoch for started in again.started] == [0]
+    assert again.said == whole.said
+
+
 def interrupted_and_again(ready: PreparedTask, job: Job) -> tuple[Heard, Heard]:
     first = hear(train(ready, job), stop_at(3, Stop.INTERRUPTED))
     return first, hear(train(ready, job))

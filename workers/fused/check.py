@@ -45,7 +45,7 @@ def check_stacking(prepared: PreparedTask, data: Batches) -> None:
 
 def _model(prepared: PreparedTask, place: Place) -> nn.Module:
     seed_model(place[0])
-    return prepared.task.model().to(prepared.device)
+    return prepared.model()
 
 
 def _alone(

@@ -34,5 +34,5 @@ def _kept(prepared: PreparedTask, lanes: int, step: Callable[[], object]) -> int
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         step()
-    parameters = sum(each.nbytes for each in prepared.task.model().parameters())
+    parameters = sum(each.nbytes for each in prepared.model().parameters())
     return sum(kept.values()) + _COPIES * lanes * parameters

@@ -74,7 +74,7 @@ class Template:
     def __init__(self, prepared: PreparedTask, batch: Batch):
         seed_model(0)
         # Some models come in evaluation mode.
-        model = prepared.task.model().to(prepared.device).train()
+        model = prepared.model().train()
         streams = RandomStreams(prepared.device)
         before = streams.get()
         prepared.loss(model, batch).backward()  # type: ignore[no-untyped-call]

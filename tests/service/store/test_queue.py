@@ -165,9 +165,9 @@ def test_a_trial_that_gets_further_each_time_is_not(store: Store, queued: str, m
 def test_a_process_that_stops_in_good_order_is_no_death(store: Store, queued: str, make: Any) -> None:
     for _ in range(12):
         assert die(store, queued, make) == []
-        assert store.has_suspects(queued)
+        assert store.suspects(queued) == {0}
         store.finish(queued, Status.INTERRUPTED)
-        assert not store.has_suspects(queued)
+        assert not store.suspects(queued)
     assert store.sweep(queued).status is Status.INTERRUPTED
 
 

@@ -192,7 +192,7 @@ class Crowded(Task):
 
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
         if len(self.models) > 2:
-            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 2147483648 bytes.")
+            torch.empty(2**46, dtype=torch.uint8)
         return super().loss(model, batch)
 
 
