@@ -5,7 +5,7 @@ from typing import Any
 
 from service.archive import Archive
 from service.history import reports
-from service.records import TrialRecord
+from service.records import ReportRecord, TrialRecord
 from service.tracking.naming import value_text
 from sweeps.rules import apply_rules
 
@@ -20,18 +20,20 @@ def trials(archive: Archive, sweep_id: str) -> Columns:
 
 def epochs(archive: Archive, sweep_id: str) -> Columns:
     """A row for each epoch of each trial, by number and epoch: metrics by their names, and the LR at its start."""
-    rows: list[Mapping[str, Any]] = [
-        {
-            "number": each.number,
-            "epoch": each.epoch,
-            "step": each.step,
-            "seconds": each.seconds,
-            "lr": each.lrs[0] if each.lrs else None,
-            **each.metrics,
-        }
-        for each in reports(archive, sweep_id)
-    ]
+    rows = [_epoch(each) for each in reports(archive, sweep_id)]
     return _columns(sorted(rows, key=lambda row: (row["number"], row["epoch"])))
+
+
+def _epoch(report: ReportRecord) -> Mapping[str, Any]:
+    own = {
+        "number": report.number,
+        "epoch": report.epoch,
+        "step": report.step,
+        "seconds": report.seconds,
+        "lr": report.lrs[0] if report.lrs else None,
+    }
+    # First and last: a metric may have one of these names.
+    return {**own, **report.metrics, **own}
 
 
 def steps(archive: Archive, sweep_id: str) -> Columns:

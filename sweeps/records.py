@@ -272,7 +272,7 @@ class RangeTest:
     validated on the way, by name, [seeds][points], after so many steps as `metric_steps` says, [points]. `probe` holds
     the lanes of a probe, where one followed, under `scheduler`. `initial_lr` is the suggestion, `interval` what it may
     lie in (None: nothing is known), `low` and `high` the bounds that the sweep searches. `trusted` is False with
-    `reasons` when the curve does not say, and the bounds then come from the catalogue.
+    `reasons` when the curve does not say, and the bounds then take in the catalogue's range.
     """
 
     optimizer: str
@@ -310,7 +310,8 @@ class Pick:
     """The recommended initial LR of one (optimizer, scheduler), with the trials that speak for it.
 
     `value` is the objective's mean over the seeds of that configuration; `trials` their numbers;
-    `low`..`high` is the span of LRs among COMPLETE trials of the pair within 5 % of the best value. `luck` says how
+    `low`..`high` is the span of LRs among trials of the pair within 5 % of the best value, pruned ones too where a
+    trial's best epoch counts. `luck` says how
     much of the value may be chance (None: nothing tells); `stability` what multiples of the LR came to, lowest first,
     where they were trained; `folk_grid` the best of the folk grid, where that was.
     """

@@ -73,7 +73,7 @@ def folk_points(spec: SweepSpec, space: SearchSpace) -> list[Point]:
 def _first_point(pair: Pair, space: SearchSpace, test: RangeTest | None, times: float) -> Point:
     """Where an arm begins: at so many times what its range test suggests, or there, if that may be tried."""
     if test is not None:
-        above = None if test.probe or test.initial_lr is None else test.initial_lr * times
+        above = None if test.probe else test.initial_lr * times
         for lr, more in (_smiths(test, pair[1], space), (above, {}), (test.initial_lr, {})):
             if lr is not None and contains(space.optimizers[pair[0]]["lr"], lr):
                 return {**_at(pair, space, lr), **more}

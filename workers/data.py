@@ -1,6 +1,7 @@
 """Turns a task's training and validation data into batches, epoch by epoch."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -114,9 +115,10 @@ def batches_of(split: Split, task: Task, device: torch.device) -> Batches:
         if is_plain(split) and per_epoch == len(split) and (held := held_by(split.dataset)) is not None:
             return Loaded(loader=split, memory=_in_memory(held, held, split.batch_size, device))
         return Stream(source=split, per_epoch=per_epoch, device=device)
+    inside = f" of {type(split[0]).__name__}" if split and isinstance(split, tuple) else ""
     raise TaskError(
-        f"the task's data() gave a {type(split).__name__} as a split; give tensors in a tuple or dict, a Dataset, "
-        "or an iterable of batches"
+        f"the task's data() gave a {type(split).__name__}{inside} as a split; give tensors in a tuple or dict, a "
+        "Dataset, or an iterable of batches; torch.as_tensor() makes tensors of NumPy's arrays"
     )
 
 
@@ -141,7 +143,9 @@ def _home(tensors: list[torch.Tensor], device: torch.device) -> torch.device:
 def _stream_length(split: Any, task: Task) -> int:
     length = getattr(task, "steps_per_epoch", None)
     if length is None and hasattr(split, "__len__"):
-        length = len(split)
+        # A DataLoader has a length in name only where its Dataset has none.
+        with suppress(TypeError):
+            length = len(split)
     if not isinstance(length, int) or length < 1:
         raise TaskError(
             f"an iterable of batches needs a length of at least 1, got {length!r}; "

@@ -1,6 +1,6 @@
 """A task made ready: its data on a device, its loss and metrics as a worker computes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,9 @@ class PreparedTask:
 
     def model(self) -> nn.Module:
         """A new model of the task's, on the device."""
-        made: nn.Module = _of_task("model", self.task.model)
+        made = _of_task("model", self.task.model)
+        if not isinstance(made, nn.Module):
+            raise TaskError(f"the task's model() must give a torch.nn.Module, got {type(made).__name__}")
         return made.to(self.device)
 
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
@@ -63,11 +65,14 @@ class PreparedTask:
         """
         own = getattr(self.task, "metrics", None)
         with computing(self.precision, self.device):
-            values = {**_of_task("metrics", own, model, batch)} if own else {}
+            values = _of_task("metrics", own, model, batch) if own else {}
+            if not isinstance(values, Mapping):
+                raise TaskError(f"the task's metrics() must give a dict of numbers, got {type(values).__name__}")
+            values = {**values}
             if "loss" not in values or _has_a_newer_loss(type(self.task)):
                 values.pop("loss", None)
                 values = {"loss": _of_task("loss", self.task.loss, model, batch), **values}
-        return {f"val/{name}": _scalar(name, torch.as_tensor(value)) for name, value in values.items()}
+        return {f"val/{name}": _scalar(name, value) for name, value in values.items()}
 
 
 def _of_task(name: str, method: Callable[..., Any], *args: Any) -> Any:
@@ -83,7 +88,11 @@ def _has_a_newer_loss(task: type) -> bool:
     return "metrics" not in vars(first)
 
 
-def _scalar(name: str, value: Tensor) -> Tensor:
+def _scalar(name: str, given: Any) -> Tensor:
+    try:
+        value = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise TaskError(f"the task's metric '{name}' must be a number, got {given!r}") from None
     if value.numel() != 1:
         raise TaskError(f"the task's metric '{name}' must be one number a batch, got shape {tuple(value.shape)}")
     return value.reshape(())

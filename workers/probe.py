@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from torch import Tensor, nn
+
 from sweeps.errors import TaskError, UserError
 from sweeps.records import Job, TaskInfo
 from workers.accumulation import accumulation_of, parts_of
@@ -22,10 +24,11 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
     """
     seed_model(0)
     model = prepared.model()
+    _check_model(model, prepared.model())
     batch, *_ = parts_of(next(prepared.train.shuffled(0, 0)))
     loss = prepared.loss(model, batch)
     if getattr(loss, "shape", None) != () or not loss.requires_grad:
-        raise TaskError(f"the task's loss(model, batch) must give a scalar tensor with gradient, got {loss!r}")
+        raise TaskError(f"the task's loss(model, batch) must give a scalar tensor with gradient, got {_shown(loss)}")
     if not math.isfinite(loss.item()):
         raise TaskError(first_loss_message(loss.item()))
     names: tuple[str, ...] = ()
@@ -41,6 +44,25 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
         accumulation=accumulation_of(prepared.task),
         refused=dict(_refused(prepared, candidates)),
     )
+
+
+def _check_model(model: nn.Module, another: nn.Module) -> None:
+    """Raises TaskError for a model that cannot train, or that trials would share."""
+    if not any(each.requires_grad for each in model.parameters()):
+        raise TaskError("the task's model() has no parameters to train: none at all, or all are frozen")
+    if {id(each) for each in model.parameters()} & {id(each) for each in another.parameters()}:
+        raise TaskError(
+            "the task's model() gave the same parameters twice, which trials would train one after another: make a new "
+            "model in it each time"
+        )
+
+
+def _shown(loss: object) -> str:
+    if not isinstance(loss, Tensor):
+        return repr(loss)
+    if loss.dim():
+        return f"one of shape {list(loss.shape)}: take its mean"
+    return "one without a gradient: it does not depend on a parameter that trains"
 
 
 def _refused(prepared: PreparedTask, candidates: Iterable[Job]) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,11 @@ def tensors_in(structure: Any) -> Iterator[Tensor]:
 
 
 def example_count(batch: Any) -> int:
-    """Examples in a batch: the first axis of its first tensor, 1 where there is none."""
-    for tensor in tensors_in(batch):
-        return tensor.shape[0] if tensor.dim() else 1
-    return 1
+    """Examples in a batch: the first axis of its last tensor that has one, the labels as a rule; 1 where none has.
+
+    >>> import torch
+    >>> tokens, starts, labels = torch.arange(12), torch.tensor([0, 5, 9]), torch.tensor([1, 0, 1])
+    >>> example_count((tokens, starts, labels))
+    3
+    """
+    return next((tensor.shape[0] for tensor in reversed(list(tensors_in(batch))) if tensor.dim()), 1)

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 Batch = Any
-"""One batch of any structure: tensors in tuples, lists, dicts; the first axis of each tensor counts examples."""
+"""One batch of any structure: tensors in tuples, lists, dicts; the first axis of the last one counts examples."""
 
 Split = Any
 """Training or validation data, one of three kinds:

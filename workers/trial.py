@@ -26,6 +26,14 @@ from workers.seeding import seed_model
 
 TrainFunction = Callable[["Trial"], Any]
 
+_OWN_SERIES = frozenset(
+    (
+        *("number", "epoch", "step", "seconds", "lr", "momentum"),
+        *("initial_lr", "log10_initial_lr", "objective", "log10_objective"),
+    )
+)
+"""Names of what is recorded of every trial beside its metrics."""
+
 
 class StopTrial(BaseException):
     """Raised by Trial.report when the trial is over; no Exception, so that `except Exception` lets it through."""
@@ -102,6 +110,8 @@ class Trial:
             raise TaskError("trial.report() before trial.scheduler(): make optimizer and scheduler from the trial")
         if not self._losses:
             raise TaskError("no step since the last report: call scheduler.after_batch(loss) after optimizer.step()")
+        if taken := sorted(_OWN_SERIES & metrics.keys()):
+            raise TaskError(f"trial.report() got a metric called '{taken[0]}', which lrsweep itself keeps: rename it")
         values = {"train/loss": sum(self._losses) / len(self._losses)}
         values |= {name: float(value) for name, value in metrics.items()}
         metric = self._job.objective.metric if self._job.ramp is None else "train/loss"

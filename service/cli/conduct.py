@@ -1,5 +1,6 @@
 """What `run` and `retry` share: conducts one sweep in the foreground, shows it, and says what came out."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
@@ -80,6 +81,9 @@ def _say_how_to_go_on(home: Home, store: Store, launched: Launched) -> int:
     ended = f": {record.trials} of {record.total_trials} trials ended" if record.total_trials else ""
     say.print(f"sweep {record.id} is {record.status.value}{ended}")
     say.print(f"store: {without_password(home.store_url)}")
+    found_nothing = launched.ending is Ending.DONE and record.total_trials and not store.picks(record.id)
+    if found_nothing:
+        say.print(f"no initial LR to recommend: {_outcomes(store, record.id)}; see `lrsweep show {record.id}`")
     if record.mlflow:
         say.print(f"MLflow: run `lrsweep ui {record.id}`, then open")
         say.print(f"  charts and table:    {view_url(record.mlflow, record.id)}", soft_wrap=True)
@@ -90,4 +94,10 @@ def _say_how_to_go_on(home: Home, store: Store, launched: Launched) -> int:
     if launched.mlflow_trouble:
         say.print(f"MLflow lacks part of it ({launched.mlflow_trouble}); the store has all of it:")
         say.print(f"  lrsweep db sync {record.id}")
-    return 0 if launched.ending is Ending.DONE and not launched.mlflow_trouble else 1
+    return 0 if launched.ending is Ending.DONE and not launched.mlflow_trouble and not found_nothing else 1
+
+
+def _outcomes(store: Store, sweep_id: str) -> str:
+    """How trials ended: '2 DIVERGED, 1 FAILED'."""
+    ended = Counter(trial.outcome.value for trial in store.trials(sweep_id) if trial.outcome)
+    return ", ".join(f"{count} {outcome}" for outcome, count in ended.most_common()) or "no trial ended"

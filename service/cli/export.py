@@ -60,6 +60,8 @@ def export(
 def _new(file: Path) -> Path:
     from sweeps.errors import UserError
 
+    if not file.parent.is_dir():
+        raise UserError(f"cannot write {file}: there is no folder {file.parent}")
     if file.exists():
         raise UserError(f"{file} exists already: name a new file with --output")
     return file
@@ -67,11 +69,16 @@ def _new(file: Path) -> Path:
 
 @contextmanager
 def _target(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
+    from sweeps.errors import UserError
+
+    if output is None or output == Path("-"):
         yield sys.stdout
         return
-    with output.open("w", encoding="utf-8", newline="") as file:
-        yield file
+    try:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error}") from error
     notes().print(f"wrote {output}")
 
 

@@ -15,8 +15,7 @@ def list_sweeps(
     json: Json = False,
 ) -> None:
     """List the sweeps of the store, newest first."""
-    from rich.table import Table
-
+    from service.cli.tables import SweepsTable
     from service.views import sweep_summary
 
     sweeps = open_archive(store, server).sweeps(limit=limit)
@@ -26,13 +25,7 @@ def list_sweeps(
     if not sweeps:
         results().print("no sweeps yet; start one with `lrsweep run FILE`")
         return
-    table = Table()
-    for name in ("sweep", "name", "task", "status", "trials", "created (UTC)"):
-        table.add_column(name, no_wrap=True)
-    for sweep in sweeps:
-        done = f"{sweep.trials}/{sweep.total_trials}"
-        table.add_row(sweep.id, sweep.name, sweep.task, sweep.status.value, done, f"{sweep.created:%Y-%m-%d %H:%M:%S}")
-    results().print(table)
+    results().print(SweepsTable(sweeps))
 
 
 def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = None, json: Json = False) -> None:
@@ -60,8 +53,7 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
     for finding in record.findings:
         console.print(f"warning: {finding}", markup=False)
     if tests := opened.range_tests(sweep_id):
-        names = ("optimizer", "suggested LR", "may be", "low", "high", "trusted", "reasons")
-        table = Table(*names, title="LR range tests")
+        table = Table("optimizer", "suggested LR", "may be", "low", "high", "trusted", title="LR range tests")
         for test in tests:
             table.add_row(
                 test.optimizer,
@@ -70,9 +62,11 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
                 number(test.low, 3),
                 number(test.high, 3),
                 "yes" if test.trusted else "no",
-                "; ".join(test.reasons),
             )
         console.print(table)
+        for test in tests:
+            if test.reasons:
+                console.print(f"{test.optimizer}: {'; '.join(test.reasons)}", markup=False)
     if record.total_trials:
         curves = {each.proposal.number: each.objectives for each in history(opened, sweep_id)}
         console.print(TrialsTable(opened.trials(sweep_id), objective, curves))

@@ -9,6 +9,7 @@ from service.cli.output import print_json, results
 
 if TYPE_CHECKING:
     from service.archive import Archive
+    from service.records import SweepRecord
     from sweeps.records import RangeTest
 
 _ALL = "all"
@@ -61,16 +62,32 @@ def pick(
         print_json([pick_document(pick, passports) for pick in found] if passports else [])
         return
     if not found:
-        status = record.status.value
-        raise UserError(
-            f"sweep {sweep_id} ({status}) has no such pick: see its trials with `lrsweep show {sweep_id}`, "
-            f"or let it go on with `lrsweep run --resume {sweep_id}`"
-        )
+        raise UserError(_no_pick(opened, record, optimizer, scheduler))
     spec = Passports.of(record).spec
     if format == "torch":
         print(torch_lines(found[0], spec.objective, [each.group for each in spec.groups]))
     else:
         results().print(PicksTable(found, spec.objective))
+
+
+def _no_pick(archive: "Archive", record: "SweepRecord", optimizer: str | None, scheduler: str | None) -> str:
+    """Why there is no such pick, and what to do."""
+    from service.records import Status
+    from sweeps.errors import unknown
+
+    picks = archive.picks(record.id)
+    for flag, name, known in (
+        ("optimizer", optimizer, [pick.optimizer for pick in picks]),
+        ("scheduler", scheduler, [pick.scheduler for pick in picks]),
+    ):
+        if known and name is not None and name not in known:
+            return f"--{flag}: {unknown(flag, name, dict.fromkeys(known))}"
+    said = f"sweep {record.id} ({record.status.value}) has no such pick: see its trials with `lrsweep show {record.id}`"
+    if not record.total_trials:
+        return f"sweep {record.id} has range tests alone: see what they say with `lrsweep pick {record.id}`"
+    if record.status is Status.DONE:
+        return said
+    return f"{said}, or let it go on with `lrsweep run --resume {record.id}`"
 
 
 def _of_range_tests(archive: "Archive", sweep_id: str, optimizer: str | None, json: bool) -> None:

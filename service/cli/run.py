@@ -58,6 +58,8 @@ def run(
     from service.cli.begin import Where, begin, go_on
     from sweeps.errors import UserError
 
+    if epochs is not None and steps is not None:
+        raise UserError(f"--epochs {epochs} and --steps {steps} both say how long a trial trains: give one of them")
     where = Where(runner=runner, address=address, store=store, server=server, tracking_uri=tracking_uri)
     flags = {
         "name": name,

@@ -10,7 +10,7 @@ from service.cli.fitting import fitted
 from service.cli.output import number
 from service.cli.sparklines import sparkline
 from service.pickwords import folk_words, stability_words
-from service.records import TrialRecord
+from service.records import SweepSummary, TrialRecord
 from service.tracking.naming import short_text
 from sweeps.objective import Objective
 from sweeps.records import Pick, Proposal, bare_names
@@ -33,9 +33,9 @@ class PicksTable:
                 yield Text(f"{pick.optimizer}, {pick.scheduler}: {words}")
 
     def _table(self, left_out: Sequence[str]) -> Table:
-        table = Table(
-            title=f"Best initial LR per optimizer and scheduler, by {self._objective.value} {self._objective.metric}"
-        )
+        way = "lowest" if self._objective.direction == "minimize" else "highest"
+        by = f"{way} {self._objective.metric}{'' if self._objective.value == 'best' else ', of the last epoch'}"
+        table = Table(title=f"Best initial LR per optimizer and scheduler, by {by}")
         shown = {name: cells for name, cells in self._columns.items() if name not in left_out}
         for name in shown:
             right = name in ("initial LR", self._objective.metric, "tried")
@@ -57,6 +57,36 @@ def _columns(objective: Objective) -> Mapping[str, Callable[[Pick], str]]:
         "at multiples": stability_words,
         "folk grid": folk_words,
     }
+
+
+class SweepsTable:
+    """The sweeps of a store, one a row; ids and what became of them are always whole."""
+
+    def __init__(self, sweeps: Sequence[SweepSummary]):
+        self._sweeps = sweeps
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, left_out = fitted(console, options, self._table, ("task", "created (UTC)", "name"))
+        yield table
+        if left_out:
+            yield Text(f"A wider terminal also shows: {', '.join(left_out)}.")
+
+    def _table(self, left_out: Sequence[str]) -> Table:
+        cells: Mapping[str, Callable[[SweepSummary], str]] = {
+            "sweep": lambda sweep: sweep.id,
+            "name": lambda sweep: sweep.name,
+            "task": lambda sweep: sweep.task,
+            "status": lambda sweep: sweep.status.value,
+            "trials": lambda sweep: f"{sweep.trials}/{sweep.total_trials}",
+            "created (UTC)": lambda sweep: f"{sweep.created:%Y-%m-%d %H:%M:%S}",
+        }
+        shown = {name: cell for name, cell in cells.items() if name not in left_out}
+        table = Table()
+        for name in shown:
+            table.add_column(Text(name), no_wrap=True)
+        for sweep in self._sweeps:
+            table.add_row(*(Text(cell(sweep)) for cell in shown.values()))
+        return table
 
 
 class TrialsTable:

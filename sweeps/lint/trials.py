@@ -28,7 +28,7 @@ def _sure(spec: SweepSpec, pairs: int) -> int:
     """How many pairs are tried for sure: as starts, in half of the trials, then every second time with TPE."""
     given = len(spec.starts)
     starts = given + min(pairs, max(0, spec.trials // 2 - given))
-    turns = sum(number % 2 for number in range(starts, spec.trials)) if spec.sampler.name == "tpe" else 0
+    turns = max(0, spec.trials // 2 - starts // 2) if spec.sampler.name == "tpe" else 0
     return min(pairs, max(1, starts - given + turns))
 
 

@@ -19,9 +19,11 @@ _MAXIMIZED = frozenset(
     (
         *("acc", "acc1", "acc5", "accuracy", "top1", "top5", "score", "auc", "auroc", "auprc", "ap", "map"),
         *("f1", "fbeta", "precision", "recall", "sensitivity", "specificity", "iou", "miou", "dice", "jaccard"),
-        *("r2", "mcc", "kappa", "bleu", "rouge", "psnr", "ssim"),
+        *("r2", "mcc", "kappa", "bleu", "rouge", "psnr", "ssim", "ndcg", "mrr", "spearman", "pearson"),
     )
 )
+_MINIMIZED = frozenset(("loss", "error", "err", "distance"))
+"""Words that outweigh those: an `accuracy_loss` is a loss."""
 _OBJECTIVE = {
     "direction": Param(kind="text", choices=("minimize", "maximize")),
     "value": Param(kind="text", choices=("last", "best")),
@@ -93,11 +95,14 @@ def name_of(task: TaskSpec) -> str:
 def guessed_direction(metric: str) -> str:
     """The way in which a metric of that name gets better.
 
-    >>> guessed_direction("val/accuracy"), guessed_direction("val/macro_F1"), guessed_direction("val/loss")
-    ('maximize', 'maximize', 'minimize')
+    >>> [guessed_direction(f"val/{name}") for name in ("accuracy", "f1_macro", "topAccuracy", "acc@1")]
+    ['maximize', 'maximize', 'maximize', 'maximize']
+    >>> guessed_direction("val/loss"), guessed_direction("val/accuracy_loss"), guessed_direction("map/regret")
+    ('minimize', 'minimize', 'minimize')
     """
-    words = re.split(r"[^a-z0-9]+", metric.lower())
-    return "maximize" if words[-1] in _MAXIMIZED else "minimize"
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", metric.rpartition("/")[2])
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    return "maximize" if words & _MAXIMIZED and not words & _MINIMIZED else "minimize"
 
 
 def read_objective(node: Node) -> Objective | None:

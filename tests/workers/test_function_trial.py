@@ -304,6 +304,11 @@ def no_objective(trial: Trial) -> None:
     trial.report({"val_loss": 1.0})
 
 
+def own_lr(trial: Trial) -> None:
+    steps(trial, a_scheduler(trial), [1.0] * STEPS)
+    trial.report({"val/loss": 1.0, "lr": 10.0})
+
+
 def no_steps(trial: Trial) -> None:
     a_scheduler(trial, steps_per_epoch=0)
 
@@ -326,6 +331,7 @@ def leaves(trial: Trial) -> None:
             no_objective,
             "unknown metric 'val/loss'; did you mean 'val_loss'? choose one of: train/loss, val_loss",
         ),
+        (own_lr, "trial.report() got a metric called 'lr', which lrsweep itself keeps: rename it"),
         (no_steps, "steps_per_epoch is 0; give the batches in one epoch, at least 1"),
         (nan_at_once, "the loss is nan at the first step: look at the data and the loss"),
         (leaves, "the training function left with SystemExit(3)"),

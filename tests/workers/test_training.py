@@ -549,14 +549,39 @@ class Odd(Regression):
     ("task", "message"),
     [
         (Odd(lambda loss: loss.item()), r"must give a scalar tensor with gradient, got \d"),
-        (Odd(lambda loss: loss.detach()), "must give a scalar tensor with gradient, got tensor"),
-        (Odd(lambda loss: loss.reshape(1)), "must give a scalar tensor with gradient, got tensor"),
+        (Odd(lambda loss: loss.detach()), "must give a scalar tensor with gradient, got one without a gradient"),
+        (
+            Odd(lambda loss: loss.repeat(3)),
+            r"must give a scalar tensor with gradient, got one of shape \[3\]: take its",
+        ),
         (Odd(lambda loss: None), "must give a scalar tensor with gradient, got None"),
         (Odd(lambda loss: loss * math.nan), "the loss is nan at the first step"),
         (Odd(metric=torch.zeros(3)), r"the task's metric 'own' must be one number a batch, got shape \(3,\)"),
+        (Odd(metric="good"), "the task's metric 'own' must be a number, got 'good'"),
     ],
 )
 def test_a_task_whose_loss_or_metric_is_none_is_refused_before_any_trial(task: Odd, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        probe(prepared(task))
+
+
+SHARED = nn.Linear(4, 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "gives", "message"),
+    [
+        ("model", lambda self: None, r"model\(\) must give a torch.nn.Module, got NoneType"),
+        ("model", lambda self: nn.ReLU(), "no parameters to train"),
+        ("model", lambda self: nn.Linear(4, 2).requires_grad_(False), "no parameters to train"),
+        ("model", lambda self: nn.Sequential(SHARED), "gave the same parameters twice"),
+        ("metrics", lambda self, model, batch: [0.5], r"metrics\(\) must give a dict of numbers, got list"),
+    ],
+)
+def test_a_task_whose_methods_give_something_else_is_refused_before_any_trial(
+    method: str, gives: Any, message: str
+) -> None:
+    task = type("Task", (Regression,), {method: gives})()
     with pytest.raises(TaskError, match=message):
         probe(prepared(task))
 

@@ -1,8 +1,8 @@
 """The optimizer of a slice: lanes of one rule and one set of flags, stepped together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,6 @@ class StackedOptimizer:
                 f"the lanes of a slice have the same flags, got {sorted(map(sorted, flags))}; make a slice of each"
             )
         self.name, self.rule, [self.flags] = name, RULES[name], flags
-        self.update: Callable[[Tensor, Tensor, Mapping[str, Tensor], Scalars], None]
-        self.update = partial(self.rule.update, self.flags)
-        """Pure tensor work: it may be replaced by its torch.compile."""
         self.groups: list[dict[str, Any]] = [dict(group) for group in groups]
         self.state = {
             each.name: torch.zeros(len(groups), size, dtype=dtype, device=device)
@@ -106,7 +103,7 @@ class StackedOptimizer:
     @torch.no_grad()
     def step(self, param: Tensor, grad: Tensor) -> None:
         """Takes the next prepared step with every lane: moves parameters [k, P] in place on gradients [k, P]."""
-        self.update(param, grad, self.state, self.scalars())
+        self.rule.update(self.flags, param, grad, self.state, self.scalars())
 
     def select(self, rows: Sequence[int]) -> None:
         """Keeps the lanes of these rows, in this order; prepare() comes next."""

@@ -83,6 +83,7 @@ def test_all_mistakes_come_together(cli: Cli, here: Path) -> None:
         (["pick", "last"], "no sweep"),
         (["list", "--store", "nonsense://x"], "nonsense"),
         (["run", "--resume", "last"], "no sweep"),
+        (["run", "--task", "digits", "--epochs", "2", "--steps", "30"], "--epochs 2 and --steps 30"),
     ],
 )
 def test_a_wrong_command_line_exits_2(cli: Cli, args: list[str], words: str) -> None:
@@ -248,6 +249,22 @@ def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(cli: Cli, here: Pa
     # Five had ended before: the one that is trained again is the sixth.
     [line] = [line for line in again.err.splitlines() if line.startswith("trial ")]
     assert line.startswith(f"trial {failed[0]['number']} (6/6) ")
+
+
+def test_a_sweep_that_finds_nothing_says_so_and_exits_1(cli: Cli, here: Path) -> None:
+    (here / "task.py").write_text(TASK.format(model="pass", loss="pass", factor=""))
+    (here / "spec.yaml").write_text(SPEC.format(task="task.py:Task").replace("[0.1, 0.01]", "[1.0e+30, 1.0e+31]"))
+    said = cli("run", "spec.yaml", "--runner", "inline")
+    assert said.code == 1
+    assert "no initial LR to recommend: 2 DIVERGED; see `lrsweep show " in said.err
+    picked = cli("pick", "last")
+    assert picked.code == 2
+    assert "has no such pick" in picked.err
+    assert "--resume" not in picked.err
+    resumed = cli("run", "--resume", "last")
+    assert resumed.code == 2
+    assert "is DONE" in resumed.err
+    assert "lrsweep db sync" in resumed.err
 
 
 def test_a_sweep_in_which_everything_fails_alike_stops_early(cli: Cli, here: Path) -> None:

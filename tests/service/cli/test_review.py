@@ -124,6 +124,25 @@ def test_every_table_is_exported_both_ways_alike(cli: Cli, here: Path, full: Swe
     assert cli("export", "last", "--table", table, "--format", "parquet", "-o", "t.parquet").code == 2
 
 
+@pytest.mark.parametrize("format", ["csv", "json", "parquet", "optuna"])
+def test_what_cannot_be_written_is_said_in_a_sentence(cli: Cli, here: Path, full: Sweep, format: str) -> None:
+    said = cli("export", "last", "--format", format, "-o", "nowhere/file")
+    assert said.code == 2
+    assert "cannot write nowhere/file" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_dash_is_the_standard_output(cli: Cli, here: Path, full: Sweep) -> None:
+    assert cli("export", "last", "-o", "-").out == cli("export", "last").out != ""
+    assert not (here / "-").exists()
+
+
+def test_a_pick_that_is_not_there_names_those_that_are(cli: Cli, full: Sweep) -> None:
+    said = cli("pick", "last", "--optimizer", "sgd")
+    assert said.code == 2
+    assert "did you mean 'SGD'?" in said.err
+
+
 def test_a_table_goes_with_what_has_tables(cli: Cli, full: Sweep) -> None:
     said = cli("export", "last", "--table", "picks", "--format", "optuna")
     assert said.code == 2

@@ -2,13 +2,14 @@
 
 import io
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
-from service.cli.tables import PicksTable, TrialsTable
-from service.records import TrialRecord
+from service.cli.tables import PicksTable, SweepsTable, TrialsTable
+from service.records import Status, SweepSummary, TrialRecord
 from sweeps.objective import Objective
 from sweeps.pickevidence import FolkBest, Stressed
 from sweeps.records import Outcome, Pick, Proposal
@@ -96,3 +97,23 @@ def test_a_trials_numbers_are_whole_and_what_has_no_room_is_named(width: int) ->
     table, _, left_out = screen.partition("A wider terminal also shows:")
     for column, cell in (("with", "weight_decay=0.02"), ("seed", " 71 "), ("curve", "▁"), ("outcome", "COMPLETE")):
         assert (cell in table) != (column in left_out), column
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_sweeps_id_and_status_are_whole_and_what_has_no_room_is_named(width: int) -> None:
+    sweep = SweepSummary(
+        id="td4utqxy",
+        name="a sweep of the large one",
+        task="my_folder/my_task.py:MyTask",
+        status=Status.INTERRUPTED,
+        created=datetime(2026, 11, 22, 17, 1, tzinfo=UTC),
+        ended=None,
+        error=None,
+        trials=297,
+        total_trials=300,
+    )
+    screen = shown(SweepsTable([sweep]), width)
+    for word in ("td4utqxy", "INTERRUPTED", "297/300"):
+        assert word in screen
+    assert "…" not in screen
+    assert ("A wider terminal also shows" in screen) == ("MyTask" not in screen)

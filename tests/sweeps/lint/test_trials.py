@@ -23,3 +23,8 @@ def test_every_pair_is_tried_but_for_those_that_may_get_no_trial(trials: int, st
     tried = {(each.optimizer, each.scheduler) for each in simulate(spec).proposals}
     assert len(pairs - tried) <= most < len(pairs)
     assert not (said and trials >= 2 * len(pairs))
+
+
+def test_too_many_zeros_cost_no_time() -> None:
+    spec = simulated_spec("tpe", "none", trials=10**12)
+    assert not [each for each in lint(spec) if each.rule == "pairs-without-a-turn"]

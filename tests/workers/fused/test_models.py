@@ -11,7 +11,7 @@ from sweeps.lanerecords import Rehearsal
 from sweeps.objective import Objective
 from sweeps.records import Job, Outcome
 from tests.workers.fused.told import Told, numbers, tell
-from tests.workers.fused.zoo import STACKED, WIDTH, Task, layers, transformer, words
+from tests.workers.fused.zoo import STACKED, WIDTH, Task, layers
 from tests.workers.small import a_job, prepared
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
@@ -196,9 +196,3 @@ def test_the_mean_over_batches_of_unequal_sizes_counts_examples() -> None:
     sizes = (8, 8, 6)
     mean = sum(loss * size for loss, size in zip(report.step_losses, sizes, strict=True)) / sum(sizes)
     assert report.metrics["train/loss"] == pytest.approx(mean)
-
-
-def test_torch_is_left_as_it_was() -> None:
-    assert torch.backends.mha.get_fastpath_enabled()
-    tell(prepared(Task(transformer(0.1), words)), [a_job(), a_job(key="b")])
-    assert torch.backends.mha.get_fastpath_enabled()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.workers.stacked.lanes import (
     CYCLING,
-    SIZE,
     TABLE,
     Params,
     StockLanes,
@@ -230,23 +229,3 @@ def test_bfloat16_stays_near_float32(name: str, lanes: list[Params]) -> None:
         assert {tensor.dtype for tensor in (param, *ours.state.values())} == {dtype}
         moved.append(param.float())
     torch.testing.assert_close(moved[1], moved[0], rtol=0.03, atol=0.03)
-
-
-@slices()
-def test_the_compiler_takes_an_update_whole(name: str, lanes: list[Params]) -> None:
-    torch._dynamo.reset()
-    count, steps = 2, 3
-    lanes = (lanes * 2)[:count]
-    lrs = lane_lrs(name, count, steps)
-    grads = given_gradients(steps, count, torch.float32)
-    ends = []
-    for compiled in (False, True):
-        ours, param = stacked(name, lanes, lrs[0]), start(count, torch.float32)
-        if compiled:
-            ours.update = torch.compile(ours.update, fullgraph=True, backend="eager")
-        ours.prepare(lrs)
-        for tick in range(steps):
-            ours.step(param, grads[tick])
-        ends.append(param)
-    assert torch.equal(*ends)
-    assert ends[0].shape == (count, SIZE)
