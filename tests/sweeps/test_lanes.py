@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.lanerecords import Compiling, LaneProbe, Rehearsal
-from sweeps.lanes import lane_plan, lanes_asked, pays_to_compile, rehearsal
+from sweeps.lanes import lane_plan, lanes_asked, pays_to_compile, quickest, rehearsal
 from sweeps.records import Budget
 from sweeps.spec import LanesSpec, PrunerSpec, RangeTestSpec, WorkersSpec
 from tests.doubles import a_spec
@@ -149,3 +149,25 @@ def test_compiling_pays_if_it_should_save_twice_its_time(
 ) -> None:
     wanted = Rehearsal(lanes=32, steps=steps, compile=compile)
     assert pays_to_compile(wanted, parameters=10, alone=alone, stacked=stacked) is pays
+
+
+def test_the_most_lanes_that_were_timed_are_the_ones_that_count() -> None:
+    assert quickest({8: 1.1, 32: 0.4}, 64) == 64
+    probe = LaneProbe(most=64, alone=1.0, stacked={4: 1.2, 16: 0.5})
+    assert lane_plan(LanesSpec(), workers=1, trials=128, probe=probe).fused
+
+
+@pytest.mark.parametrize(
+    ("parameters", "steps", "pays"), [(10, 45_000, False), (10, 65_000, True), (100, 65_000, False)]
+)
+def test_compiling_must_save_twice_what_it_takes_for_so_many_parameters(
+    parameters: int, steps: int, pays: bool
+) -> None:
+    # A third of 3 ms a step: 45 s and 65 s, against 30 s for ten parameters and 165 s for a hundred.
+    wanted = Rehearsal(lanes=32, steps=steps)
+    assert pays_to_compile(wanted, parameters=parameters, alone=4e-3, stacked=3e-3) is pays
+
+
+def test_probes_alone_have_lanes_for_their_first_round() -> None:
+    spec = a_spec(trials=0, range_test=RangeTestSpec(probe=3.0, seeds=1), workers=WorkersSpec(count=1))
+    assert lanes_asked(spec).count == 10 * len(spec.optimizers)

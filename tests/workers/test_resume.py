@@ -1,5 +1,6 @@
 """A trial that was interrupted goes on to the very same end, and no damage to a checkpoint can harm it."""
 
+import os
 import pickle
 import random
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch import nn
 from sweeps.domains import Value
 from sweeps.objective import EarlyStopping
 from sweeps.records import Budget, Ended, Job, Outcome, Stop
+from tests.workers.fused.told import tell
 from tests.workers.small import Heard, Regression, a_job, hear, prepared, stop_at, train
 from workers import checkpoint, cohort
 from workers.prepared import PreparedTask
@@ -266,6 +268,25 @@ def test_a_full_disk_costs_time_and_nothing_else(
     assert [started.epoch for started in again.started] == [0]
     assert again.said == whole.said
     assert files(tmp_path) == []
+
+
+def test_what_cannot_be_written_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.cohort._SAVE_EVERY", -1.0)
+    (tmp_path / "deep").write_text("a file where the folder should be")
+    job = a_job(checkpoint=str(tmp_path / "deep" / "file"), budget=Budget(epochs=4))
+    [notice] = tell(prepared(), [job]).notices
+    assert notice.startswith("no checkpoint can be written")
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_takes_the_others_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("fsync", "replace"):
+        own = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, own=own: (calls.append(name), own(*args))[1])
+    checkpoint.save(tmp_path / "state.pt", {"epoch": 1})
+    assert calls == ["fsync", "replace"]
 
 
 def test_on_a_full_disk_the_older_checkpoint_is_kept(

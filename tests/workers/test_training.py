@@ -423,6 +423,12 @@ def test_a_validation_loss_that_is_not_finite_has_diverged(value: float) -> None
     assert [math.isfinite(report.metrics["val/loss"]) for report in heard.reports] == [True, False]
 
 
+@pytest.mark.parametrize("metric", ["val/own", "train/loss"])
+def test_it_has_also_where_something_else_is_optimized(metric: str) -> None:
+    task = Faulty(math.inf, at=4, training=False)
+    assert ending_of(task, objective=Objective(metric=metric)).outcome is Outcome.DIVERGED
+
+
 def test_a_metric_of_the_users_own_may_be_undefined_unless_it_is_the_objective() -> None:
     task = Faulty(1.0, metric=math.nan)
     assert ending_of(task).outcome is Outcome.COMPLETE

@@ -111,6 +111,13 @@ def test_training_goes_on_as_if_nobody_had_looked(*, data: bool, fused: bool) ->
     assert looked.steps == blind.steps
 
 
+def test_so_do_lanes_of_several_seeds() -> None:
+    jobs = [a_ramp(key=str(seed), seed=seed) for seed in range(3)]
+    looked, blind = (tell(prepared(Drawing(watch=watch, data=False)), jobs) for watch in (True, False))
+    assert looked.notices == blind.notices == []
+    assert [heard.steps for heard in looked.jobs.values()] == [heard.steps for heard in blind.jobs.values()]
+
+
 @pytest.mark.parametrize("norm", [True, False])
 def test_stacked_lanes_see_the_same_at_the_same_steps(*, norm: bool) -> None:
     task = Regression(norm=norm, dropout=0.2)

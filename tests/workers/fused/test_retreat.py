@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from sweeps.lanerecords import Rehearsal
-from sweeps.records import Budget, Job, Notice, Outcome, Started
+from sweeps.records import Budget, Job, Notice, Outcome, Report, Started
 from tests.workers.fused.told import numbers, tell
-from tests.workers.fused.zoo import LOOPED, Task, layers
+from tests.workers.fused.zoo import LOOPED, WIDTH, Task, layers
 from tests.workers.small import a_job, prepared
 from workers import checkpoint
 from workers.cohort import Cohort
@@ -71,7 +71,9 @@ def test_stacking_that_fails_later_begins_again(tmp_path: Path, monkeypatch: pyt
     lanes = jobs(budget=Budget(epochs=6))
     if kept:
         lanes = [
-            a_job(key=job.key, seed=job.seed, budget=job.budget, checkpoint=str(tmp_path / job.key)) for job in lanes
+            # Nothing had been said of them when they came, as of every new trial.
+            a_job(key=job.key, seed=job.seed, budget=job.budget, checkpoint=str(tmp_path / job.key), known=0)
+            for job in lanes
         ]
     # The comparison before the first epoch has metrics, too; each epoch has two validation batches.
     told = tell(prepared(Late(1 + 2 * 3)), lanes)
@@ -163,6 +165,64 @@ def test_what_does_not_fit_goes_on_from_its_checkpoint(tmp_path: Path, monkeypat
     assert kept["objectives"] == [alone.jobs["0"].reports[0].metrics["val/loss"]]
     [report, *_] = cohort.train_epoch()
     assert report.metrics == pytest.approx(alone.jobs["0"].reports[1].metrics, rel=1e-8)  # type: ignore[union-attr]
+
+
+def test_a_model_that_never_fits_fails_its_jobs() -> None:
+    class Enormous(Task):
+        def model(self) -> nn.Module:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    told = tell(prepared(Enormous(layers())), jobs(3), fused=False, most=3)
+    assert [heard.ended and heard.ended.outcome for heard in told.jobs.values()] == [Outcome.FAILED] * 3
+
+
+def test_memory_that_is_short_in_a_stock_step_halves_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready, lanes = prepared(Task(layers())), jobs(4, optimizer="Adafactor")
+    step, living = torch.optim.Adafactor.step, [4]
+
+    def bounded(self: Any, closure: Any = None) -> Any:
+        if living[0] == 4:
+            living[0] = 2
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adafactor, "step", bounded)
+    told = tell(ready, lanes, most=4)
+    assert told.notices == ["memory is short: 2 at once from here on instead of 4"]
+    assert all(heard.ended and heard.ended.outcome is Outcome.COMPLETE for heard in told.jobs.values())
+
+
+def test_lanes_wait_for_memory_in_their_order() -> None:
+    class Two(Crowded):
+        def model(self) -> nn.Module:
+            if len(self.models) == 2:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return super().model()
+
+    cohort, began = Cohort(prepared(Two()), most=4), []
+    cohort.join(jobs(4, budget=Budget(epochs=1)))
+    while len(cohort):
+        began += [event.key for event in cohort.admit() if isinstance(event, Started)]
+        said = [event for event in cohort.train_epoch() if isinstance(event, Report)]
+        cohort.hear({event.key: None for event in said})
+    assert began == [f"trial {number}" for number in range(4)]
+
+
+def test_parameters_of_several_types_take_turns() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(WIDTH, 4), nn.Linear(4, 2, dtype=torch.float64)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.first(x.float()).double())
+
+    class Own(Task):
+        def model(self) -> nn.Module:
+            return Mixed()
+
+    [notice] = tell(prepared(Own(Mixed)), jobs(2)).notices
+    assert "several types" in notice
 
 
 def test_memory_that_is_short_for_one_lane_alone_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:

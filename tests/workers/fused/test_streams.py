@@ -121,6 +121,15 @@ def test_lanes_at_one_place_are_stacked_and_others_are_not() -> None:
 OF_TENSORS = ["a DataLoader of tensors", "a DataLoader of tensors with a generator"]
 
 
+def test_who_comes_to_the_same_place_before_an_epoch_joins_those_that_are_there() -> None:
+    cohort = Cohort(prepared(Streamed("an iterable")), fused=True, most=9)
+    cohort.join([job("a", 1), job("b", 1)])
+    cohort.admit()
+    cohort.join([job("c", 1)])
+    cohort.admit()
+    assert engines(cohort) == [["a", "b", "c"]]
+
+
 @pytest.mark.parametrize("split", OF_TENSORS)
 def test_lanes_come_to_a_loader_of_tensors_at_any_time_and_see_what_they_would_see_alone(split: str) -> None:
     ready = prepared(Streamed(split))
