@@ -70,19 +70,23 @@ class Rounds:
 
     That is how one worker's lanes do train, so that no place stays empty; but it is reckoned from how many epochs each
     trained, of `epochs` at most, and so comes out the same where lanes are fewer, or a sweep was left and taken up.
-    Trials that know nothing train `at_once`.
+    Of the last `window` - 1 before it a trial knows nothing: searches that learn later look around more. Trials that
+    know nothing at all train `at_once`.
     """
 
     lanes: int
     at_once: int
     epochs: int
+    window: int = 1
     _proposed: int = 0
     _round: int = 0
     """The round in which the newest trial began."""
     _waiting: list[int] = field(default_factory=list)
     """Trials that know nothing, and whose round is not yet known."""
     _begun: dict[int, int] = field(default_factory=dict)
-    """The rounds in which trials began, of those that a proposal may still have to learn of."""
+    """The rounds in which trials began, of those that may not have ended by then."""
+    _over: list[int] = field(default_factory=list)
+    """Trials that had ended by then, and that a proposal may still have to learn of."""
     _lasted: dict[int, int] = field(default_factory=dict)
     _at_least: dict[int, int] = field(default_factory=dict)
 
@@ -108,10 +112,12 @@ class Rounds:
         place = self._place(self.lanes) if self._begin_waiting() else None
         # There is none if a trial that was taken up ended sooner than it had done before.
         self._round = self._round if place is None else place
-        news = [number for number, end in self._ends().items() if end <= self._round]
-        for number in news:
+        for number in [number for number, end in self._ends().items() if end <= self._round]:
             del self._begun[number]
+            self._over.append(number)
         self._begun[self._proposed] = self._round
+        news = [number for number in self._over if number <= self._proposed - self.window]
+        self._over = [number for number in self._over if number not in news]
         return news
 
     def _begin_waiting(self) -> bool:
@@ -158,7 +164,7 @@ def knowledge(spec: SweepSpec, *, reach: int, epochs: int) -> Known:
         return Window(size=spec.total_trials)
     if _in_step(spec) and spec.sampler.name != "cma-es":
         at_once = reach if spec.lanes.count else max(reach, AT_ONCE)
-        return Rounds(lanes=reach, at_once=at_once, epochs=epochs)
+        return Rounds(lanes=reach, at_once=at_once, epochs=epochs, window=search_window(spec, reach))
     return Window(size=search_window(spec, reach))
 
 

@@ -14,17 +14,25 @@ class Mailbox:
     _jobs: list[Job] = field(default_factory=list)
     _stops: dict[str, Stop] = field(default_factory=dict)
     _answered: set[str] = field(default_factory=set)
+    _expecting: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, jobs: Sequence[Job]) -> None:
-        """Leaves jobs to be trained."""
+        """Leaves jobs to be trained; none says that nothing takes the place of what has ended."""
         with self._changed:
             self._jobs += jobs
+            self._expecting = False
             self._changed.notify_all()
+
+    def expect(self) -> None:
+        """Something is about to be said to have ended: the next `take` waits for what takes its place."""
+        with self._changed:
+            self._expecting = True
 
     def take(self, *, wait: bool) -> list[Job]:
         """The jobs that have come since; if there are none, waits for the first if told to."""
         with self._changed:
+            self._changed.wait_for(lambda: not self._expecting)
             if wait:
                 self._changed.wait_for(lambda: self._jobs)
             jobs, self._jobs = self._jobs, []

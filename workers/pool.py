@@ -82,12 +82,22 @@ class _Actor:
 
 @dataclass(slots=True)
 class _Seat:
-    """One actor, what it says, and the jobs that it trains; `alone`: one that nothing else may train beside."""
+    """One actor, what it says, and the jobs that it trains; `alone`: one that nothing else may train beside.
+
+    `waits` for what takes the places of jobs that have ended.
+    """
 
     actor: Any
     stream: ObjectRefGenerator | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
     alone: bool = False
+    waits: bool = False
+
+    def send(self, jobs: Sequence[Job]) -> None:
+        """Sends jobs; none lets it train on without."""
+        self.jobs |= {job.key: job for job in jobs}
+        self.waits = False
+        self.actor.submit.remote(list(jobs))
 
 
 class RayPool:
@@ -182,11 +192,10 @@ class RayPool:
                 self._waiting.append(job)
                 continue
             open_to_all = [place for place, seat in enumerate(self._seats) if not seat.alone]
-            place = min(open_to_all, key=lambda each: len(self._seats[each].jobs))
-            self._seats[place].jobs[job.key] = job
+            place = min(open_to_all, key=lambda each: len(self._seats[each].jobs) + len(dealt.get(each, ())))
             dealt.setdefault(place, []).append(job)
         for place, own in dealt.items():
-            self._seats[place].actor.submit.remote(own)
+            self._seats[place].send(own)
         self._seat_suspects()
 
     def _seat_suspects(self) -> None:
@@ -194,12 +203,13 @@ class RayPool:
             if not seat.jobs:
                 seat.alone = bool(self._waiting)
                 if self._waiting:
-                    job = self._waiting.pop(0)
-                    seat.jobs[job.key] = job
-                    seat.actor.submit.remote([job])
+                    seat.send([self._waiting.pop(0)])
 
     def events(self, timeout: float) -> Iterable[Event]:
         self._seat_suspects()
+        for seat in self._seats:
+            if seat.waits:
+                seat.send([])
         gone, self._gone = self._gone, []
         yield from gone
         # Those with jobs only: an idle worker says nothing, and nobody waits for its death.
@@ -230,6 +240,7 @@ class RayPool:
                 del seat.jobs[event.key]
             if isinstance(event, Ended):
                 self._suspects.discard(event.key)
+                seat.waits = True
         return said
 
     def _replace(self, seat: _Seat) -> None:

@@ -115,18 +115,26 @@ class Worker:
             new = mailbox.take(wait=not len(cohort))
             jobs |= {job.key: job for job in new}
             cohort.join(new)
-            if begun := cohort.admit():
-                yield begun
+            begun = cohort.admit()
+            if begun:
+                yield _awaited(mailbox, begun)
             said = cohort.train_epoch()
-            yield said
+            yield _awaited(mailbox, said)
             words = {each.key: _word(mailbox, jobs[each.key], each) for each in said if isinstance(each, Report)}
             over = cohort.hear(words)
             if over:
-                yield over
+                yield _awaited(mailbox, over)
             for each in (*begun, *said, *over):
                 if isinstance(each, Ended):
                     mailbox.forget(each.key)
                     del jobs[each.key]
+
+
+def _awaited(mailbox: Mailbox, said: list[Event]) -> list[Event]:
+    """What is said; before the next epoch new jobs take the places of those that have ended."""
+    if any(isinstance(event, Ended) for event in said):
+        mailbox.expect()
+    return said
 
 
 def _word(mailbox: Mailbox, job: Job, report: Report) -> Stop | None:

@@ -154,11 +154,11 @@ def test_one_workers_sweep_is_the_same_in_fewer_places_and_if_it_was_left(
 def test_one_worker_has_no_empty_place_while_there_is_something_to_propose(pruner: str, seeds: tuple[int, ...]) -> None:
     """Five starting points, one lane too many, and trials that fail and diverge are among them."""
     spec = simulated_spec(
-        "tpe", pruner, workers=WorkersSpec(count=1), trials=60, seeds=seeds, lanes=LanesSpec(count=LANES)
+        "tpe", pruner, workers=WorkersSpec(count=1), trials=90, seeds=seeds, lanes=LanesSpec(count=LANES)
     )
     sweep = on_lanes(spec).run_in_step()
     assert {Outcome.FAILED, Outcome.DIVERGED} < {result.outcome for result in sweep.results.values()}
-    assert len(sweep.results) == 60 * len(seeds)
+    assert len(sweep.results) == 90 * len(seeds)
     assert sweep.idle == 0
 
 

@@ -355,3 +355,21 @@ def test_a_node_that_dies_during_the_first_batch_is_not_the_tasks_fault(
         patched.setattr(ray, "get", get)
         with pytest.raises(EnvironmentFailure, match="while a worker tried its first batch"):
             pool.probe()
+
+
+def test_what_takes_a_place_begins_in_the_very_next_epoch(pools: Any, users_task: Any) -> None:
+    loaded = users_task()
+    pool = pools(loaded.task, modules=loaded.local_modules)
+    pool.open(LanePlan(count=2, most=2))
+    pool.submit([job("long", 8), job("short 0", 1)])
+    said: list[str] = []
+    shorts = iter(["short 1", "short 2", "short 3"])
+    while said.count("long") < 8:
+        for event in list(pool.events(0.2)):
+            if isinstance(event, Report):
+                said.append(event.key)
+            elif isinstance(event, Ended) and (key := next(shorts, None)):
+                pool.submit([job(key, 1)])
+    # A short one in each of the long one's epochs, and then none, for which nobody waits.
+    beside = [key for number in range(4) for key in ("long", f"short {number}")]
+    assert said == beside + ["long"] * 4
