@@ -46,7 +46,7 @@ class GroupSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerSpec:
-    """How proposals are made. A proposal knows the results of all trials but the last `window` before it."""
+    """How proposals are made. Proposal n knows results of trials numbered up to n - `window` alone."""
 
     name: Literal["tpe", "quasi-random", "random", "grid", "cma-es"] = "tpe"
     startup_trials: int = 10

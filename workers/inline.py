@@ -73,9 +73,10 @@ class InlineRunner:
 
     def _begin_alone(self) -> None:
         """Lets the next of those begin that nothing may train beside, once nothing does."""
-        if not self._running:
-            self._is_alone = bool(self._waiting)
-        if self._waiting and not self._running:
+        if self._running:
+            return
+        self._is_alone = bool(self._waiting)
+        if self._waiting:
             job = self._waiting.pop(0)
             self._running = {job.key}
             self._mailbox.put([job])
