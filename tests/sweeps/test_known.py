@@ -121,8 +121,8 @@ def test_a_window_knows_all_but_the_last() -> None:
         ("tpe", "asha", 1, None, Rounds(lanes=8, at_once=32, epochs=EPOCHS, window=16)),
         ("tpe", "none", 1, None, Rounds(lanes=8, at_once=32, epochs=EPOCHS, window=16)),
         ("random", "hyperband", 1, None, Rounds(lanes=8, at_once=32, epochs=EPOCHS, window=16)),
-        ("random", "none", 1, None, Window(size=40)),
-        ("grid", "none", 2, None, Window(size=40)),
+        ("random", "none", 1, None, Window(size=64)),
+        ("grid", "none", 2, None, Window(size=64)),
         ("tpe", "median", 1, None, Window(size=16)),
         ("cma-es", "asha", 1, None, Window(size=16)),
         ("tpe", "asha", 2, None, Window(size=32)),
@@ -136,13 +136,18 @@ def test_where_lanes_train_in_step_rounds_count_elsewhere_numbers(
         sampler=SamplerSpec(name=sampler, window=window),
         pruner=PrunerSpec(name=pruner),
         workers=WorkersSpec(count=workers),
+        trials=32,
         seeds=(0, 1),
     )
     assert knowledge(spec, reach=8, epochs=EPOCHS) == expected
 
 
+def test_a_search_of_few_trials_waits_for_the_long_ones() -> None:
+    assert knowledge(a_spec(workers=WorkersSpec(count=1), trials=63), reach=8, epochs=EPOCHS) == Window(size=16)
+
+
 def test_lanes_that_were_asked_for_are_those_that_starting_points_have() -> None:
-    spec = a_spec(workers=WorkersSpec(count=1), lanes=LanesSpec(count=8))
+    spec = a_spec(workers=WorkersSpec(count=1), lanes=LanesSpec(count=8), trials=64)
     assert knowledge(spec, reach=8, epochs=EPOCHS) == Rounds(lanes=8, at_once=8, epochs=EPOCHS, window=16)
 
 

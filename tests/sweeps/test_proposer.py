@@ -131,12 +131,12 @@ every_search_in_step = pytest.mark.parametrize(
 
 
 @every_search_in_step
-@given(places=st.integers(1, LANES), rounds=st.integers(1, 30), back=st.integers(0, 3))
-@settings(max_examples=12)
+@given(places=st.integers(1, LANES), rounds=st.integers(1, 60), back=st.integers(0, 3))
+@settings(max_examples=5)
 def test_one_workers_sweep_is_the_same_in_fewer_places_and_if_it_was_left(
     sampler: str, pruner: str, places: int, rounds: int, back: int
 ) -> None:
-    spec = simulated_spec(sampler, pruner, workers=WorkersSpec(count=1), trials=24)
+    spec = simulated_spec(sampler, pruner, workers=WorkersSpec(count=1), trials=64)
     reference = on_lanes(spec).run_in_step()
     stopped = on_lanes(spec, places=places).run_in_step(rounds)
     sweep = taken_up(spec, stopped.history(), a_proposer(spec, lanes=LANES), workers=places)
