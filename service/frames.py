@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 from service import columns
 from service.archive import Archive
-from service.cli.opened import opened_here_is_closed
-from service.cli.options import open_archive
 from service.columns import Columns
+from service.opened import open_archive, opened_here_is_closed
 
 As = Literal["pandas", "polars", "dict"]
 

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from service.archive import Archive
-from service.passports import Passports
 from service.records import ReportRecord
 from service.store import Store
 from sweeps.records import TrialResult
+from sweeps.specfile import known_spec
 
 
 def reports(archive: Archive, sweep_id: str) -> Iterator[ReportRecord]:
@@ -27,7 +27,7 @@ def history(archive: Archive, sweep_id: str) -> list[TrialResult]:
 
 def history_of_reports(archive: Archive, sweep_id: str) -> list[TrialResult]:
     """What `Store.history` gives, of an archive that has none."""
-    metric = Passports.of(archive.sweep(sweep_id)).spec.objective.metric
+    metric = known_spec(archive.sweep(sweep_id).spec).objective.metric
     # Trials before reports: of a trial that is seen to have ended, every report is then there to be read.
     trials = archive.trials(sweep_id)
     series: defaultdict[int, dict[int, float]] = defaultdict(dict)

@@ -8,12 +8,13 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 from service.codeversion import code_version
 from service.collecting import loading
 from service.home import Home
 from service.lease import TTL, Lease, this_process
+from service.place import Place
 from service.records import Status
 from service.store import LeaseLost, Store
 from service.tracking.process import TrackingProcess
@@ -31,21 +32,6 @@ from sweeps.spec import SweepSpec
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MLFLOW_PATIENCE = 60.0
 """Seconds that the end of a sweep waits for an MLflow that is away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where trials train: in Ray workers (of the cluster at `address`, else a local one) or in this process.
-
-    Left to itself one worker without an address is this process: a cluster would take longer to start than to help.
-    """
-
-    runner: Literal["auto", "ray", "inline"] = "auto"
-    address: str | None = None
-
-    def is_here(self, workers: int) -> bool:
-        """True if so many workers are this process."""
-        return self.runner == "inline" or (self.runner == "auto" and self.address is None and workers == 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

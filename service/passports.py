@@ -8,7 +8,7 @@ from sweeps.passport import Passport, passport_of_pick, passport_of_range_test
 from sweeps.records import CodeVersion, Pick, RangeTest
 from sweeps.rules import RuleReading
 from sweeps.spec import SweepSpec
-from sweeps.specfile import parse_spec
+from sweeps.specfile import known_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,7 @@ class Passports:
     @classmethod
     def of(cls, sweep: SweepRecord) -> Self:
         """Those of a sweep; of one that never began to train, or did before code was kept, the task's name alone."""
-        # Whether the task's file still lies where it did is of no account to what was trained with it.
-        spec = parse_spec(sweep.spec, check=lambda use, noun: None)
+        spec = known_spec(sweep.spec)
         return cls(
             spec=spec,
             batch_size=sweep.batch_size,

@@ -36,15 +36,6 @@ def own(params: Mapping[str, Value]) -> dict[str, Value]:
     return {key: value for key, value in params.items() if "." not in key}
 
 
-def of_group(params: Mapping[str, Value], name: str) -> dict[str, Value]:
-    """What a trial's hyperparameters say about one group.
-
-    >>> of_group({"momentum": 0.9, "head.lr_multiplier": 10.0}, "head")
-    {'lr_multiplier': 10.0}
-    """
-    return {key.removeprefix(f"{name}."): value for key, value in params.items() if key.startswith(f"{name}.")}
-
-
 def group_names(groups: Sequence[ParamGroup], count: int) -> tuple[str, ...]:
     """The names of a trial's `count` groups in the order in which it reports their LRs.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sweeps.domains import Value
-from sweeps.groups import of_group
+from sweeps.paramnames import params_of
 from sweeps.schedulers import WARM_UP, Clock, scheduler_row
 
 
@@ -28,7 +28,7 @@ def parts(params: Mapping[str, Value]) -> tuple[Part, ...]:
     """
     names = params.get("schedulers", ())
     assert isinstance(names, tuple)
-    return tuple(Part(name=str(name), params=of_group(params, str(index))) for index, name in enumerate(names))
+    return tuple(Part(name=str(name), params=params_of(params, str(index))) for index, name in enumerate(names))
 
 
 def clock_of(name: str, params: Mapping[str, Value]) -> Clock:

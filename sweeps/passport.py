@@ -10,6 +10,7 @@ from sweeps.catalogue import optimizer_row
 from sweeps.domains import Value
 from sweeps.groups import LR_MULTIPLIER, REST
 from sweeps.objective import Objective
+from sweeps.paramnames import params_of
 from sweeps.records import Budget, CodeVersion, Pick, RangeTest
 from sweeps.space import hyperparameters, one_value, representative
 from sweeps.spec import OptimizerSpec, SweepSpec
@@ -135,8 +136,8 @@ def passport_of_pick(pick: Pick, spec: SweepSpec, batch_size: int | None, code: 
         spec,
         batch_size,
         code,
-        optimizer_params=_of(pick.optimizer, pick.params),
-        scheduler_params=_of(pick.scheduler, pick.params),
+        optimizer_params=params_of(pick.params, pick.optimizer),
+        scheduler_params=params_of(pick.params, pick.scheduler),
         seeds=spec.seeds,
         evidence=f"the best of {pick.tried} trials: {numbers}",
     )
@@ -199,11 +200,6 @@ def _passport(
         code=code,
         carried_over=predictions(initial_lr, batch_size),
     )
-
-
-def _of(owner: str, params: Mapping[str, Value]) -> dict[str, Value]:
-    """The hyperparameters of an optimizer or a scheduler, by their bare names."""
-    return {key.removeprefix(f"{owner}."): value for key, value in params.items() if key.startswith(f"{owner}.")}
 
 
 def _ratios(spec: SweepSpec, params: Mapping[str, Value]) -> dict[str, float]:

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from sweeps.dispatch import Dispatch
 from sweeps.failures import last_line
-from sweeps.finding import Finding, noticed
+from sweeps.finding import Finding
 from sweeps.jobs import probe_job
 from sweeps.lanerecords import LaneProbe
 from sweeps.lrprobe import LrProbe, Means, Stretch, means, probe_span, untrained
 from sweeps.ports import Runner
-from sweeps.records import Ended, Event, Job, Notice, Probed, RangeTest, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, Probed, RangeTest, Report, Started, Stop
 from sweeps.spec import SweepSpec
 
 
@@ -130,33 +131,27 @@ class ProbePhase:
         keep: Callable[[RangeTest], None],
         warn: Callable[[Finding], None],
     ):
-        self._runner, self._keep, self._warn = runner, keep, warn
+        self._runner, self._keep, self._dispatch = runner, keep, Dispatch(runner, warn)
         assert spec.range_test is not None
         costs = stacked or LaneProbe(alone=1.0, refused="lanes take turns")
         spend = means(costs, epochs=epochs, picks=len(tests), runs=spec.range_test.probe)
         self._probings = [_Probing(spec, test, epochs=epochs, spend=spend, checkpoints=checkpoints) for test in tests]
+        self._ask()
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | Stop:
         """The range tests as their probes have corrected them, or why it was told to stop meanwhile."""
         tests: list[RangeTest] = []
-        queue = [job for each in self._probings for job in each.next()]
         while self._probings:
             if (told := wanted()) is not None:
                 return told
-            if new := queue[: self._runner.room()]:
-                del queue[: len(new)]
-                self._runner.submit(new)
-            for event in self._runner.events(tick):
-                self._take(event)
-            queue += [job for each in self._probings for job in each.next()]
+            for event in self._dispatch.events(tick):
+                any(each.take(event, self._runner) for each in self._probings)
+            self._ask()
             for each in [each for each in self._probings if each.over]:
                 self._probings.remove(each)
                 tests.append(each.test())
                 self._keep(tests[-1])
         return tests
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            self._warn(noticed(event.text))
-        else:
-            any(each.take(event, self._runner) for each in self._probings)
+    def _ask(self) -> None:
+        self._dispatch.add(job for each in self._probings for job in each.next())

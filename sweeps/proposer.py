@@ -17,6 +17,7 @@ from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contain
 from sweeps.errors import UserError
 from sweeps.known import knowledge, verdict_window
 from sweeps.optunaparts import category, pruner_of, quiet, samplers_of
+from sweeps.paramnames import params_of
 from sweeps.records import Outcome, Proposal, TrialResult
 from sweeps.space import Point, SearchSpace
 from sweeps.spec import SweepSpec
@@ -243,7 +244,7 @@ def point_of(proposal: Proposal) -> Point:
 
 def _suggest_all(trial: optuna.Trial, owner: str, domains: Domains, given: Point) -> dict[str, Value]:
     """A value in each domain; what is given beyond the domains stays as it is, and Optuna hears nothing of it."""
-    own = {name.removeprefix(f"{owner}."): value for name, value in given.items() if name.startswith(f"{owner}.")}
+    own = params_of(given, owner)
     beyond = {name: value for name, value in own.items() if name not in domains or not contains(domains[name], value)}
     return {
         name: _suggest(trial, f"{owner}.{name}", domain) for name, domain in domains.items() if name not in beyond

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from sweeps.catalogue import optimizer_row
+from sweeps.dispatch import Dispatch
 from sweeps.domains import Range
 from sweeps.failures import SweepFailed, last_line
-from sweeps.finding import Finding, noticed, warning
+from sweeps.finding import Finding, warning
 from sweeps.jobs import range_test_jobs, range_test_ramp, range_tested
 from sweeps.lrprobe import span_steps
 from sweeps.ports import Runner
 from sweeps.rangetest import ramp_lrs, read_range_test
-from sweeps.records import Ended, Event, Job, Notice, Ramp, RangeTest, Report, Started, Stop
+from sweeps.records import Ended, Event, Job, Ramp, RangeTest, Report, Started, Stop
 from sweeps.spec import RAMP_STEPS, OptimizerSpec, SweepSpec
 from sweeps.widening import wider
 
@@ -69,12 +70,12 @@ class RangePhase:
         self._warn, self._probed = warn, probed is not None
         if spec.range_test is not None and spec.range_test.steps == RAMP_STEPS and probed is not None:
             spec = replace(spec, range_test=replace(spec.range_test, steps=span_steps(probed)))
-        self._spec, self._runner, self._recorded = spec, runner, keep
+        self._spec, self._recorded = spec, keep
         self._tests = list(known)
         self._failed: list[_Attempt] = []
         self._attempts: list[_Attempt] = []
         self._by_key: dict[str, _Lane] = {}
-        self._queue: list[Job] = []
+        self._dispatch = Dispatch(runner, warn)
         done = {test.optimizer for test in known}
         for optimizer in range_tested(spec):
             if optimizer.name not in done:
@@ -84,7 +85,7 @@ class RangePhase:
     def _begin(self, attempt: _Attempt) -> None:
         self._attempts.append(attempt)
         self._by_key |= {lane.job.key: lane for lane in attempt.lanes}
-        self._queue += [lane.job for lane in attempt.lanes]
+        self._dispatch.add(lane.job for lane in attempt.lanes)
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[RangeTest] | Stop:
         """All range tests of the sweep, or why it was told to stop meanwhile (those that were over are recorded).
@@ -95,10 +96,7 @@ class RangePhase:
         while self._attempts:
             if (told := wanted()) is not None:
                 return told
-            if new := self._queue[: self._runner.room()]:
-                del self._queue[: len(new)]
-                self._runner.submit(new)
-            for event in self._runner.events(tick):
+            for event in self._dispatch.events(tick):
                 self._take(event)
             for attempt in [each for each in self._attempts if all(lane.over for lane in each.lanes)]:
                 self._attempts.remove(attempt)
@@ -151,9 +149,6 @@ class RangePhase:
         self._recorded(test)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            self._warn(noticed(event.text))
-            return
         lane = self._by_key[event.key]
         match event:
             case Started():

@@ -41,7 +41,6 @@ class Ending(StrEnum):
     """How a coordinator left a sweep. An INTERRUPTED one goes on where it stopped."""
 
     DONE = "DONE"
-    FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     INTERRUPTED = "INTERRUPTED"
 
@@ -97,18 +96,6 @@ class Proposal:
         return {f"{self.optimizer}.{key}": value for key, value in self.optimizer_params.items()} | {
             f"{self.scheduler}.{key}": value for key, value in self.scheduler_params.items()
         }
-
-
-def bare_names(params: Mapping[str, Value], *owners: str) -> dict[str, Value]:
-    """Hyperparameters without the names of the optimizer and the scheduler that they belong to.
-
-    >>> bare_names({"my.opt:Lion.head.lr_multiplier": 10.0, "StepLR.gamma": 0.5}, "my.opt:Lion", "StepLR")
-    {'head.lr_multiplier': 10.0, 'gamma': 0.5}
-    """
-    return {
-        next((key.removeprefix(f"{owner}.") for owner in owners if key.startswith(f"{owner}.")), key): value
-        for key, value in params.items()
-    }
 
 
 Growth = Literal["exponential", "linear"]

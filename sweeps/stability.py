@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from sweeps.dispatch import Dispatch
 from sweeps.failures import last_line
-from sweeps.finding import Finding, noticed, warning
+from sweeps.finding import Finding, warning
 from sweeps.jobs import trial_job
 from sweeps.pickevidence import Stressed
 from sweeps.picknotes import stability_notes
 from sweeps.ports import Runner
-from sweeps.records import Ended, Event, Job, Lost, Notice, Outcome, Pick, Proposal, Report, Started, Stop, TrialResult
+from sweeps.records import Ended, Event, Job, Outcome, Pick, Proposal, Report, Started, Stop, TrialResult
 from sweeps.spec import SweepSpec
 
 FACTORS = (2.0, 5.0, 10.0)
@@ -44,12 +45,13 @@ class StabilityPhase:
         epochs: int,
         warn: Callable[[Finding], None] = lambda finding: None,
     ):
-        self._spec, self._runner, self._picks, self._warn = spec, runner, picks, warn
+        self._spec, self._picks, self._warn = spec, picks, warn
         self._results: dict[tuple[str, str], list[Stressed]] = {}
         proposals = {result.proposal.number: result.proposal for result in results}
         chosen = {"best": picks[:1], "all": picks, "off": []}[spec.stability]
         lanes = [_Lane(pair, factor, job) for pair, factor, job in _jobs(spec, chosen, proposals, epochs)]
-        self._queue = [lane.job for lane in lanes]
+        self._dispatch = Dispatch(runner, warn)
+        self._dispatch.add(lane.job for lane in lanes)
         self._lanes = {lane.job.key: lane for lane in lanes}
 
     def run(self, wanted: Callable[[], Stop | None], tick: float) -> list[Pick] | Stop:
@@ -57,10 +59,7 @@ class StabilityPhase:
         while self._lanes:
             if (told := wanted()) is not None:
                 return told
-            if new := self._queue[: self._runner.room()]:
-                del self._queue[: len(new)]
-                self._runner.submit(new)
-            for event in self._runner.events(tick):
+            for event in self._dispatch.events(tick):
                 self._take(event)
         return [self._with_stability(pick) for pick in self._picks]
 
@@ -70,9 +69,6 @@ class StabilityPhase:
         return replace(pick, stability=stability, notes=(*pick.notes, *stability_notes(stability)))
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            self._warn(noticed(event.text))
-            return
         lane = self._lanes.get(event.key)
         if lane is None:
             return
@@ -82,8 +78,6 @@ class StabilityPhase:
             case Report():
                 value = event.metrics.get(self._spec.objective.metric)
                 lane.values.append(math.nan if value is None else value)
-            case Lost():
-                self._lose(lane, event.reason)
             case Ended(outcome=Outcome.FAILED | Outcome.CANCELLED):
                 self._lose(lane, last_line(event.error or "it was stopped"))
             case Ended():

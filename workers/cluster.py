@@ -37,13 +37,11 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
 
 
-def cluster_in_words(address: str | None = None) -> str:
-    """What a cluster has; starts a local one for the question. Raises EnvironmentFailure if none can be joined."""
-    return in_words(cluster_resources(address))
-
-
 def cluster_resources(address: str | None = None) -> dict[str, float]:
-    """What `cluster_in_words` says, by Ray's names."""
+    """What a cluster has, by Ray's names; starts a local one for the question where no address is given.
+
+    Raises EnvironmentFailure if none can be joined.
+    """
     connect(address)
     try:
         has: dict[str, float] = ray.cluster_resources()

@@ -9,7 +9,8 @@ from torch import nn
 
 from sweeps.domains import Value
 from sweeps.errors import UserError
-from sweeps.groups import LR_MULTIPLIER, ParamGroup, of_group
+from sweeps.groups import LR_MULTIPLIER, ParamGroup
+from sweeps.paramnames import params_of
 from sweeps.records import Job
 
 _SHOWN = 12
@@ -55,7 +56,7 @@ def model_groups(model: nn.Module, job: Job) -> tuple[ModelGroup, ...]:
             )
         for parameter in taken:
             del left[parameter]
-        params = of_group(job.optimizer_params, group.name)
+        params = params_of(job.optimizer_params, group.name)
         groups.append(
             ModelGroup(
                 parameters=tuple(taken),

@@ -14,7 +14,8 @@ from sweeps.groups import group_names
 from sweeps.nesting import clock_of, without_warm_up
 from sweeps.rangetest import ramp_lrs
 from sweeps.records import Job, Ramp
-from workers.scheduletable import Momentum, ScheduleTable, schedule_table, warm_up_rows
+from workers.momentum import Momentum
+from workers.scheduletable import ScheduleTable, schedule_table, warm_up_rows
 
 Mode = Literal["min", "max"]
 

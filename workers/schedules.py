@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from sweeps.domains import Value
 from sweeps.records import Job
 from workers.lrsources import Mode, Source, lr_source, ramp_source
-from workers.scheduletable import group_momentum, momentum_kind
+from workers.momentum import momentum_kind, momentum_of, set_momentum
 
 _MODES: Mapping[str, Mode] = {"minimize": "min", "maximize": "max"}
 
@@ -37,7 +37,7 @@ class Schedule:
         cycled = self._cycled(epoch=epoch, step=step)
         if not any(momentum is not None for momentum in cycled):
             return None
-        own = {index: group_momentum(group) or 0.0 for index, group in reversed(self._groups())}
+        own = {index: momentum_of(group) for index, group in reversed(self._groups())}
         return tuple(own.get(index, 0.0) if momentum is None else momentum for index, momentum in enumerate(cycled))
 
     def set(self, *, epoch: int, step: int) -> None:
@@ -46,7 +46,7 @@ class Schedule:
         for index, group in self._groups():
             group["lr"] = lrs[index]
             if (momentum := cycled[index]) is not None:
-                _set_momentum(group, momentum)
+                set_momentum(group, momentum)
 
     def _cycled(self, *, epoch: int, step: int) -> list[float | None]:
         """The momentum of each group that a scheduler cycles, [groups]."""
@@ -70,13 +70,6 @@ class Schedule:
         """Goes on from a checkpoint of the same job."""
         for source, kept in zip(self._sources, state["sources"], strict=True):
             source.load_state_dict(kept)
-
-
-def _set_momentum(group: dict[str, Any], momentum: float) -> None:
-    if "betas" in group:
-        group["betas"] = (momentum, *group["betas"][1:])
-    elif "momentum" in group:
-        group["momentum"] = momentum
 
 
 def build_schedule(job: Job, optimizer: Optimizer, initial_lrs: Sequence[float], steps_per_epoch: int) -> Schedule:

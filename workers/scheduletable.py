@@ -1,8 +1,8 @@
 """What a scheduler will do, as an array: the stock torch scheduler is run ahead once, over a dummy optimizer."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,9 +16,7 @@ from sweeps.groups import own
 from sweeps.nesting import clock_of, moves_by_step, parts, stretches, warm_up_epochs, why_no_part, without_warm_up
 from sweeps.schedulers import WARM_UP, SchedulerRow, scheduler_row
 from workers.classes import load_class
-
-Momentum = Literal["betas", "momentum"]
-"""What an optimizer calls the number that some schedulers cycle: momentum, or the first of its betas."""
+from workers.momentum import Momentum, momentum_of
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -34,17 +32,6 @@ class ScheduleTable:
     lrs: Rows
     momenta: Rows | None
     by_step: bool
-
-
-def momentum_kind(names: Container[str]) -> Momentum | None:
-    """What an optimizer with these hyperparameters has to cycle, chosen as OneCycleLR and CyclicLR choose.
-
-    >>> momentum_kind({"lr": 0.1, "betas": (0.9, 0.999)}), momentum_kind({"lr": 0.1})
-    ('betas', None)
-    """
-    if "betas" in names:
-        return "betas"
-    return "momentum" if "momentum" in names else None
 
 
 def schedule_table(
@@ -118,16 +105,8 @@ def _rows(dummy: Optimizer, stock: LRScheduler, ticks: int) -> tuple[Rows, Rows]
         if tick > 0:
             stock.step()
         lrs.append(tuple(float(group["lr"]) for group in dummy.param_groups))
-        momenta.append(tuple(group_momentum(group) or 0.0 for group in dummy.param_groups))
+        momenta.append(tuple(momentum_of(group) for group in dummy.param_groups))
     return tuple(lrs), tuple(momenta)
-
-
-def group_momentum(group: Mapping[str, Any]) -> float | None:
-    """The momentum of a param group, or its first beta; None if it has neither."""
-    kind = momentum_kind(group)
-    if kind is None:
-        return None
-    return float(group["betas"][0] if kind == "betas" else group["momentum"])
 
 
 def _stock(

@@ -9,8 +9,8 @@ from fastapi import Depends, Request
 from service.api.bearers import TRUSTED, Bearers
 from service.api.limits import Limiter
 from service.api.metrics import Metrics
-from service.api.policy import Policy
 from service.api.watch import Watch
+from service.policy import Policy
 from service.store import Store
 
 

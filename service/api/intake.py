@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from service.api.policy import Policy
 from service.api.problems import Refused
+from service.policy import Policy
 from sweeps.errors import Problem, SpecError
 from sweeps.finding import Finding
 from sweeps.lint import lint, refuse_errors

@@ -1,8 +1,7 @@
 """What commands that train start and load first, before they look at what they were asked for."""
 
-from service.cli.opened import closed_later
-from service.cli.options import named_server
 from service.collecting import loading
+from service.opened import closed_later, named_server
 from service.tracking.ahead import one_ahead
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from service.cli.conduct import conduct, open_home
-from service.cli.options import open_server
-from service.launch import Place
+from service.opened import open_server
+from service.place import Place, RunnerKind
 from service.records import Status
 from sweeps.errors import UserError
 from sweeps.records import Outcome
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Where:
     """What a command line says about the place: who trains, and who remembers."""
 
-    runner: Literal["auto", "ray", "inline"]
+    runner: RunnerKind
     address: str | None
     store: str | None
     server: str | None

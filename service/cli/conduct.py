@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from service.archive import Archive
-from service.cli.opened import closed_later
 from service.cli.output import notes, output_kept_clear, print_json, results
 from service.cli.progress import progress
 from service.cli.rangetables import print_range_tests
 from service.cli.tables import PicksTable
 from service.home import Home
-from service.launch import Launched, Place, launch
+from service.launch import Launched, launch
+from service.opened import closed_later
+from service.place import Place
 from service.records import TrialRecord
 from service.store import Store
 from service.tracking.client import check_reachable

@@ -1,10 +1,11 @@
 """Running what was submitted: `lrsweep coordinator`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from service.cli.options import StoreUrl, TrackingUri
+from service.place import RunnerKind
 
 
 def coordinator(
@@ -16,7 +17,7 @@ def coordinator(
         float, typer.Option(min=0, metavar="SECONDS", help="On SIGTERM, how long sweeps may take to stop.")
     ] = 30.0,
     runner: Annotated[
-        Literal["auto", "ray", "inline"],
+        RunnerKind,
         typer.Option(help="Ray workers, or the sweep's own process; auto: that for one worker without --address."),
     ] = "auto",
     address: Annotated[

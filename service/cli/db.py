@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Json, StoreUrl, SweepRef, TrackingUri, open_here
+from service.cli.options import Json, StoreUrl, SweepRef, TrackingUri
 from service.cli.output import notes, print_json
+from service.opened import open_here
 
 app = typer.Typer(help="Look after the store and what MLflow shows of it.", no_args_is_help=True)
 

@@ -80,6 +80,6 @@ def _ray() -> str:
     from workers.rayenv import prepare_ray
 
     prepare_ray(local=True)
-    from workers.cluster import cluster_in_words
+    from workers.cluster import cluster_resources, in_words
 
-    return f"a local cluster starts and has {cluster_in_words()}"
+    return f"a local cluster starts and has {in_words(cluster_resources())}"

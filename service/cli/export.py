@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from service.cli.options import ServerUrl, StoreUrl, SweepRef, open_archive
+from service.cli.options import ServerUrl, StoreUrl, SweepRef
 from service.cli.output import notes
+from service.opened import open_archive
 
 if TYPE_CHECKING:
+    from service.archive import Archive
     from service.columns import Columns
 
 
@@ -112,60 +114,46 @@ def _text(cell: Any) -> str | None:
     return None if cell is None else str(cell)
 
 
-def _everything(store: Any, sweep_id: str) -> dict[str, Any]:
-    from service.views import sweep_document
+def _everything(archive: "Archive", sweep_id: str) -> dict[str, Any]:
+    from service.views import curve_document, sweep_document
 
-    document = sweep_document(store, sweep_id)
-    group_lrs = _group_lrs(store, sweep_id)
+    document = sweep_document(archive, sweep_id)
+    group_lrs = _group_lrs(archive, sweep_id)
     for trial in document["trials"]:
-        curve = store.curve(sweep_id, trial["number"])
-        trial["curve"] = {
-            "step": curve.steps,
-            "train_loss": [_json_number(loss) for loss in curve.losses],
-            "lr": curve.lrs,
-            **{name: [_json_number(value) for value in values] for name, values in curve.more.items()},
-        }
+        trial["curve"] = curve_document(archive.curve(sweep_id, trial["number"]))
         trial["group_lrs"] = group_lrs.get(trial["number"], {})
     return document
 
 
-def _group_lrs(store: Any, sweep_id: str) -> dict[int, dict[str, list[float]]]:
+def _group_lrs(archive: "Archive", sweep_id: str) -> dict[int, dict[str, list[float]]]:
     """The LR of each param group at the start of every epoch, by trial and name; nothing where there is one group."""
+    from service.history import reports
     from sweeps.groups import group_names
-    from sweeps.specfile import parse_spec
+    from sweeps.specfile import known_spec
 
-    # Whether the task's file still lies where it did is of no account here.
-    spec = parse_spec(store.sweep(sweep_id).spec, check=lambda use, noun: None)
+    spec = known_spec(archive.sweep(sweep_id).spec)
     groups = [each.group for each in spec.groups]
     found: dict[int, dict[str, list[float]]] = {}
-    last = 0
-    while page := store.reports(sweep_id, after=last):
-        last = page[-1].id
-        for report in page:
-            names = group_names(groups, len(report.lrs))
-            for name, lr in zip(names, report.lrs, strict=True) if len(names) > 1 else ():
-                found.setdefault(report.number, {}).setdefault(name, []).append(lr)
+    for report in reports(archive, sweep_id):
+        names = group_names(groups, len(report.lrs))
+        for name, lr in zip(names, report.lrs, strict=True) if len(names) > 1 else ():
+            found.setdefault(report.number, {}).setdefault(name, []).append(lr)
     return found
 
 
-def _json_number(value: float) -> float | None:
-    """JSON has no NaN and no infinity."""
-    return value if abs(value) < float("inf") else None
-
-
-def _optuna(store: Any, sweep_id: str, file: Path) -> None:
+def _optuna(archive: "Archive", sweep_id: str, file: Path) -> None:
     from service.history import history
     from service.home import sqlite_url
-    from service.passports import Passports
     from sweeps.errors import UserError
     from sweeps.lanerecords import LanePlan
     from sweeps.pairs import pairs_of, without
     from sweeps.proposer import OptunaProposer
     from sweeps.space import search_space
+    from sweeps.specfile import known_spec
     from sweeps.startingpoints import starting_points
 
-    record = store.sweep(sweep_id)
-    whole, tests, trials = Passports.of(record).spec, store.range_tests(sweep_id), history(store, sweep_id)
+    record = archive.sweep(sweep_id)
+    whole, tests, trials = known_spec(record.spec), archive.range_tests(sweep_id), history(archive, sweep_id)
     if not trials:
         raise UserError(f"sweep {sweep_id} has no trials for a study: export its range tests as csv or parquet")
     # A pair that cannot train the task was left out of the search, and what nobody tried is no choice of a study.

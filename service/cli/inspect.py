@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Json, ServerUrl, StoreUrl, SweepRef, open_archive
+from service.cli.options import Json, ServerUrl, StoreUrl, SweepRef
 from service.cli.output import number, print_json, results
+from service.opened import open_archive
 
 
 def list_sweeps(
@@ -36,7 +37,7 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
     from service.history import history
     from service.tracking.links import run_url, view_url
     from service.views import sweep_document
-    from sweeps.specfile import parse_spec
+    from sweeps.specfile import known_spec
 
     opened = open_archive(store, server)
     sweep_id = opened.resolve(sweep)
@@ -44,7 +45,7 @@ def show(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = N
         print_json(sweep_document(opened, sweep_id))
         return
     record = opened.sweep(sweep_id)
-    objective = parse_spec(record.spec, check=lambda use, noun: None).objective
+    objective = known_spec(record.spec).objective
     console = results()
     ended = f", {record.trials} of {record.total_trials} trials ended" if record.total_trials else ""
     console.print(f"sweep {record.id} ({record.name}): task {record.task}, {record.status.value}{ended}")

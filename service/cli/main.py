@@ -22,10 +22,10 @@ from service.cli import (
     ui,
     watch,
 )
-from service.cli.opened import opened_here_is_closed
 from service.cli.streams import drop_output, output_error, stand_ready
 from service.collecting import collect_seldom
 from service.leaving import leave
+from service.opened import opened_here_is_closed
 from sweeps.errors import EnvironmentFailure, TaskError, UserError
 from sweeps.failures import SweepFailed
 

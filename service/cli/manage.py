@@ -5,17 +5,9 @@ from typing import Annotated
 import typer
 
 from service.cli.ahead import load_ahead
-from service.cli.options import (
-    Json,
-    RayAddress,
-    RunnerName,
-    ServerUrl,
-    StoreUrl,
-    SweepRef,
-    TrackingUri,
-    open_archive,
-)
+from service.cli.options import Json, RayAddress, RunnerName, ServerUrl, StoreUrl, SweepRef, TrackingUri
 from service.cli.output import print_json
+from service.opened import open_archive
 
 
 def cancel(sweep: SweepRef, store: StoreUrl = None, server: ServerUrl = None, json: Json = False) -> None:

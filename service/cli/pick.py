@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from service.cli.options import Json, ServerUrl, StoreUrl, SweepRef, open_archive
+from service.cli.options import Json, ServerUrl, StoreUrl, SweepRef
 from service.cli.output import print_json, results
+from service.opened import open_archive
 
 if TYPE_CHECKING:
     from service.archive import Archive
@@ -39,6 +40,7 @@ def pick(
     from service.views import pick_document
     from sweeps.errors import UserError
     from sweeps.snippet import torch_lines
+    from sweeps.specfile import known_spec
 
     opened = open_archive(store, server)
     sweep_id = opened.resolve(sweep)
@@ -63,7 +65,7 @@ def pick(
         return
     if not found:
         raise UserError(_no_pick(opened, record, optimizer, scheduler))
-    spec = Passports.of(record).spec
+    spec = known_spec(record.spec)
     if format == "torch":
         print(torch_lines(found[0], spec.objective, [each.group for each in spec.groups]))
     else:
@@ -93,14 +95,14 @@ def _no_pick(archive: "Archive", record: "SweepRecord", optimizer: str | None, s
 def _of_range_tests(archive: "Archive", sweep_id: str, optimizer: str | None, json: bool) -> None:
     """What range tests alone recommend: there are no trials to pick from."""
     from service.cli.rangetables import answer
-    from service.passports import Passports
     from service.views import range_test_documents
+    from sweeps.specfile import known_spec
 
     tests = _tests(archive, sweep_id, optimizer)
     if json:
         print_json(range_test_documents(archive, sweep_id, tests))
         return
-    range_test = Passports.of(archive.sweep(sweep_id)).spec.range_test
+    range_test = known_spec(archive.sweep(sweep_id).spec).range_test
     for test in tests:
         print(answer(test, range_test.group if range_test else None))
 

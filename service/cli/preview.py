@@ -101,7 +101,7 @@ def _curve(
     from sweeps.catalogue import optimizer_row
     from sweeps.errors import UserError
     from workers.lrsources import lr_source
-    from workers.scheduletable import momentum_kind
+    from workers.momentum import momentum_kind
 
     kind = momentum_kind(optimizer_row(optimizer).params)
     steps = epochs * steps_per_epoch

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from service.cli.output import results
 from service.cli.terminalplot import line_plot
-from service.medians import median_curve
+from sweeps.medians import median_curve
 from sweeps.records import RangeTest
 from sweeps.rules import RULES, RuleReading, apply_rules
 

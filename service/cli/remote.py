@@ -12,7 +12,7 @@ from service.cli.progress import progress
 from service.records import Status, SweepSummary
 from service.remote.archive import RemoteArchive
 from sweeps.errors import UserError
-from sweeps.specfile import parse_spec
+from sweeps.specfile import known_spec
 
 
 def refuse_placement(**given: object) -> None:
@@ -28,7 +28,7 @@ def conduct_remotely(archive: RemoteArchive, begin: Callable[[], SweepSummary], 
     """
     sweep_id = begin().id
     record = archive.sweep(sweep_id)
-    spec = parse_spec(record.spec, check=lambda use, noun: None)
+    spec = known_spec(record.spec)
     say = notes()
     say.print(f"sweep {sweep_id} is on {archive.connection.url}; Ctrl-C leaves it there")
     try:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.options import ServerUrl, StoreUrl, SweepRef, TrackingUri, open_archive
+from service.cli.options import ServerUrl, StoreUrl, SweepRef, TrackingUri
 from service.cli.output import notes
+from service.opened import open_archive
 
 if TYPE_CHECKING:
     from service.records import SweepRecord

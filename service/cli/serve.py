@@ -39,8 +39,8 @@ def serve(
 
     from service.api.app import make_app
     from service.api.context import Settings
-    from service.api.policy import Policy
     from service.home import Home
+    from service.policy import Policy
     from service.store import Store
     from sweeps.errors import UserError
 

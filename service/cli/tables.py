@@ -13,7 +13,8 @@ from service.pickwords import folk_words, stability_words
 from service.records import SweepSummary, TrialRecord
 from service.tracking.naming import short_text
 from sweeps.objective import Objective
-from sweeps.records import Pick, Proposal, bare_names
+from sweeps.paramnames import bare_names
+from sweeps.records import Pick, Proposal
 
 
 class PicksTable:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import Json, StoreUrl, open_here
+from service.cli.options import Json, StoreUrl
 from service.cli.output import notes, print_json, results
+from service.opened import open_here
 from service.records import Scope, TokenRecord
 
 app = typer.Typer(help="Make, list and revoke the HTTP API's bearer tokens.", no_args_is_help=True)

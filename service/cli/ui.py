@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import ServerUrl, StoreUrl, TrackingUri, open_archive
+from service.cli.options import ServerUrl, StoreUrl, TrackingUri
 from service.cli.output import notes
+from service.opened import open_archive
 
 
 def ui(

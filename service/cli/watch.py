@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from service.cli.options import ServerUrl, StoreUrl, SweepRef, open_here, open_server
+from service.cli.options import ServerUrl, StoreUrl, SweepRef
 from service.cli.output import notes
+from service.opened import open_here, open_server
 
 if TYPE_CHECKING:
     from service.records import SweepRecord
@@ -14,11 +15,11 @@ def watch(sweep: SweepRef = "last", store: StoreUrl = None, server: ServerUrl = 
     from service.cli.conduct import print_results
     from service.cli.following import follow
     from service.cli.progress import progress
-    from service.passports import Passports
+    from sweeps.specfile import known_spec
 
     archive = open_server(store, server) or open_here(store)
     sweep_id = archive.resolve(sweep)
-    spec = Passports.of(archive.sweep(sweep_id)).spec
+    spec = known_spec(archive.sweep(sweep_id).spec)
     notes().print(f"watching sweep {sweep_id}; Ctrl-C leaves it running")
     try:
         with progress(spec) as watcher:

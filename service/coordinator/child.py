@@ -14,13 +14,14 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-from service.api.policy import Policy
 from service.coordinator.children import kill_session
 from service.coordinator.journal import Journal
 from service.coordinator.log import say, start_logging
 from service.coordinator.order import TRY_LATER, Order
-from service.launch import Place, launch
+from service.launch import launch
 from service.lease import Lease, this_process
+from service.place import Place
+from service.policy import Policy
 from service.records import Status
 from service.store import LeaseLost, Store
 from service.tracking.thread import Tracking

@@ -49,10 +49,10 @@ def needs_of(spec: Mapping[str, Any]) -> Needs:
     Needs(cpus=2.0, gpus=1.0)
     """
     from sweeps.errors import UserError
-    from sweeps.specfile import parse_spec
+    from sweeps.specfile import known_spec
 
     try:
-        workers = parse_spec(spec, check=lambda use, noun: None).workers
+        workers = known_spec(spec).workers
     except UserError:
         # Its process will say what is wrong with it.
         return Needs(cpus=0.0)

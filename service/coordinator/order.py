@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from service.home import Home
+from service.place import RunnerKind
 
 TRY_LATER = 75
 """Exit code, sendmail's: something outside of the sweep failed, which may be there again later."""
-
-Runner = Literal["auto", "ray", "inline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +19,7 @@ class Order:
     sweep_id: str
     work: Literal["train", "show"]
     home: Home
-    runner: Runner = "auto"
+    runner: RunnerKind = "auto"
     address: str | None = None
 
     def write(self) -> str:

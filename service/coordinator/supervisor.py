@@ -12,9 +12,10 @@ from service.coordinator.capacity import Capacity
 from service.coordinator.children import Child, ChildProcess, death
 from service.coordinator.log import say
 from service.coordinator.needs import Needs, needs_of
-from service.coordinator.order import Order, Runner
+from service.coordinator.order import Order
 from service.home import Home
 from service.lease import TTL
+from service.place import RunnerKind
 from service.records import Unattended
 from service.store import LeaseLost, Store
 
@@ -83,7 +84,7 @@ class Supervisor:
         home: Home,
         *,
         most: int,
-        runner: Runner = "auto",
+        runner: RunnerKind = "auto",
         address: str | None = None,
         capacity: Capacity,
         start: Callable[[], Child] = ChildProcess,

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from service.medians import median_curve
 from service.plots.figure import (
     BAND,
     EMPHASIS,
@@ -26,6 +25,7 @@ from service.plots.figure import (
     stack,
 )
 from service.plots.range_tests import LINE, draw_losses, mark, say_pick
+from sweeps.medians import median_curve
 from sweeps.objective import Objective
 from sweeps.records import Probed, RangeTest
 from sweeps.rules import RuleReading

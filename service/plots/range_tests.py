@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from service.medians import median_curve
 from service.plots.figure import (
     BAND,
     EMPHASIS,
@@ -21,6 +20,7 @@ from service.plots.figure import (
     panels,
     printed,
 )
+from sweeps.medians import median_curve
 from sweeps.records import RangeTest
 from sweeps.rules import smoothed
 

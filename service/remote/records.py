@@ -11,6 +11,7 @@ from service.records import Curve, MlflowPlace, ReportRecord, Status, SweepRecor
 from service.store.codec import from_json, to_values
 from sweeps.finding import Finding
 from sweeps.lanerecords import LanePlan
+from sweeps.paramnames import params_of
 from sweeps.records import CodeVersion, Outcome, Pick, Probed, Proposal, RangeTest
 
 Document = Mapping[str, Any]
@@ -69,8 +70,8 @@ def trial_of(document: Document) -> TrialRecord:
         optimizer=optimizer,
         scheduler=scheduler,
         initial_lr=document["initial_lr"],
-        optimizer_params=_of(optimizer, params),
-        scheduler_params=_of(scheduler, params),
+        optimizer_params=params_of(params, optimizer),
+        scheduler_params=params_of(params, scheduler),
         seed=document["seed"],
         origin=document["origin"],
     )
@@ -140,11 +141,6 @@ def _moment(text: str | None) -> datetime | None:
 def _finding(warning: Document) -> Finding:
     what, _, mend = warning["message"].rpartition("; ")
     return Finding(severity="warning", where=warning["path"], what=what, mend=mend)
-
-
-def _of(owner: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    start = f"{owner}."
-    return {name.removeprefix(start): value for name, value in params.items() if name.startswith(start)}
 
 
 def _number(value: float | None) -> float:

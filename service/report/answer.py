@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from service.pickwords import beside, luck_words
 from service.report.material import Material
 from service.tracking.naming import budget_text, short_text, value_text
+from sweeps.paramnames import bare_names
 from sweeps.passport import Passport, Prediction
-from sweeps.records import Pick, RangeTest, bare_names
+from sweeps.records import Pick, RangeTest
 from sweeps.snippet import torch_lines
 
 

@@ -18,7 +18,8 @@ from service.report.cost import cost_sentences, costs, duration
 from service.report.material import Material, gather
 from service.tracking.naming import short_text
 from sweeps.importance import FEWEST
-from sweeps.records import Proposal, bare_names
+from sweeps.paramnames import bare_names
+from sweeps.records import Proposal
 from sweeps.rules import RULES
 
 _TRIALS = 300

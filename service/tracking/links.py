@@ -102,10 +102,9 @@ def artifact_address(run_id: str, path: str) -> str:
     return f"get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
 
 
-def run_url(place: MlflowPlace, run_id: str | None = None, *, port: int = UI_PORT) -> str:
-    """The page of a sweep's parent run, or of another run of its experiment."""
-    path = run_path(place.experiment_id, run_id or place.run_id)
-    return f"{base_url(place.tracking_uri, port=port)}/{path}"
+def run_url(place: MlflowPlace, *, port: int = UI_PORT) -> str:
+    """The page of a sweep's parent run."""
+    return f"{base_url(place.tracking_uri, port=port)}/{run_path(place.experiment_id, place.run_id)}"
 
 
 def view_url(place: MlflowPlace, sweep_id: str, *, port: int = UI_PORT) -> str:

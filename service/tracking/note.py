@@ -10,8 +10,9 @@ from service.tracking.view import Ways
 from sweeps.finding import Finding
 from sweeps.groups import REST
 from sweeps.objective import Objective
+from sweeps.paramnames import bare_names
 from sweeps.passport import Passport
-from sweeps.records import Outcome, Pick, RangeTest, bare_names
+from sweeps.records import Outcome, Pick, RangeTest
 from sweeps.spec import SweepSpec
 
 RANGE_TESTS = "Range tests"

@@ -18,7 +18,7 @@ from service.tracking.runs import Runs, open_experiment
 from service.tracking.trials import TrialRun
 from service.tracking.writer import Writer
 from sweeps.records import RangeTest
-from sweeps.specfile import parse_spec
+from sweeps.specfile import known_spec
 
 _PAGE = 5000
 
@@ -71,8 +71,7 @@ class _View:
     def __init__(self, store: Store, sweep_id: str, home: Home):
         self._store, self._id = store, sweep_id
         sweep = store.sweep(sweep_id)
-        # Whether the task's file still lies where it did is of no account to what was trained with it.
-        spec = parse_spec(sweep.spec, check=lambda use, noun: None)
+        spec = known_spec(sweep.spec)
         client = open_client(home)
         runs = Runs(client, open_experiment(client, sweep.task, artifact_root(home)), sweep_id)
         self.writer = Writer(client)

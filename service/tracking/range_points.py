@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from statistics import median
 
-from service.medians import median_curve
 from service.tracking.metrics import RANGE_TEST_POINTS, stride
 from service.tracking.naming import key_name
 from service.tracking.writer import Point
+from sweeps.medians import median_curve
 from sweeps.objective import Objective
 from sweeps.records import RangeTest
 from sweeps.rules import smoothed

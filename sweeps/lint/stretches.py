@@ -8,6 +8,7 @@ from itertools import pairwise
 from sweeps.domains import Domain, Domains, Fixed
 from sweeps.lint.subject import Subject
 from sweeps.nesting import clock_of
+from sweeps.paramnames import params_of
 from sweeps.schedulers import SCHEDULERS, WARM_UP, SchedulerRow
 
 
@@ -82,11 +83,6 @@ def _parts(domains: Domains) -> tuple[str, ...]:
             return ()
 
 
-def _of_part(domains: Domains, index: int) -> Domains:
-    start = f"{index}."
-    return {key.removeprefix(start): domain for key, domain in domains.items() if key.startswith(start)}
-
-
 def _nested(whole: Stretch) -> Iterator[Stretch]:
     yield whole
     parts = _parts(whole.domains)
@@ -96,7 +92,7 @@ def _nested(whole: Stretch) -> Iterator[Stretch]:
             Stretch(
                 name=part,
                 where=f"{whole.where}.schedulers[{index}].{part}",
-                domains=_of_part(whole.domains, index),
+                domains=params_of(whole.domains, str(index)),
                 by_step=whole.by_step,
                 start=None if start is None or whole.start is None else whole.start + start,
                 length=None if start is None or end is None else max(0, end - start),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sweeps.catalogue import optimizer_row
 from sweeps.domains import Value
-from sweeps.groups import LR_MULTIPLIER, REST, ParamGroup, of_group, own
+from sweeps.groups import LR_MULTIPLIER, REST, ParamGroup, own
 from sweeps.optimizers import OPTIMIZERS, OptimizerRow
+from sweeps.paramnames import params_of
 from sweeps.snippet.keywords import call_text, dict_text, keyword_texts
 from sweeps.snippet.script import Script, variable
 
@@ -104,7 +105,7 @@ def _group_text(
     members = f"members[{name!r}]"
     options = {"params": f"[p for p in {members}{condition}]" if condition else members}
     if name != REST:
-        given = of_group(params, name)
+        given = params_of(params, name)
         multiplier = float(given.pop(LR_MULTIPLIER, 1.0))  # type: ignore[arg-type]
         known = {key: value for key, value in given.items() if key in row.searchable}
         options |= {"lr": repr(lr * multiplier), **keyword_texts(script, row, known, under)}

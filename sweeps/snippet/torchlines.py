@@ -1,10 +1,10 @@
 """Puts a snippet together: where the pick comes from, its optimizers, their schedulers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sweeps.domains import Value
 from sweeps.groups import ParamGroup
 from sweeps.objective import Objective
+from sweeps.paramnames import params_of
 from sweeps.records import Pick
 from sweeps.snippet.optimizers import add_optimizers
 from sweeps.snippet.schedulers import add_schedulers
@@ -24,15 +24,11 @@ def torch_lines(pick: Pick, objective: Objective, groups: Sequence[ParamGroup] =
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=5)
     """
     script = Script()
-    made = add_optimizers(script, pick.optimizer, pick.initial_lr, _of(pick.params, pick.optimizer), groups)
-    add_schedulers(script, pick, _of(pick.params, pick.scheduler), made, groups, _MODES[objective.direction])
+    made = add_optimizers(script, pick.optimizer, pick.initial_lr, params_of(pick.params, pick.optimizer), groups)
+    add_schedulers(script, pick, params_of(pick.params, pick.scheduler), made, groups, _MODES[objective.direction])
     trials = ", ".join(map(str, pick.trials))
     source = (
         f"# {pick.optimizer} with {pick.scheduler}: {objective.value} {objective.metric} {pick.value:.4g} "
         f"in trial {trials} ({pick.tried} tried)"
     )
     return "\n".join([source, *script.whole])
-
-
-def _of(params: Mapping[str, Value], owner: str) -> dict[str, Value]:
-    return {key.removeprefix(f"{owner}."): value for key, value in params.items() if key.startswith(f"{owner}.")}

@@ -8,7 +8,7 @@ with a mistake must still be compared with the others.
 """
 
 from sweeps.specfile.grid import grid_size
-from sweeps.specfile.parse import parse_spec
+from sweeps.specfile.parse import known_spec, parse_spec
 from sweeps.specfile.yamlfile import apply_override, read_spec, read_value, read_yaml
 
-__all__ = ["apply_override", "grid_size", "parse_spec", "read_spec", "read_value", "read_yaml"]
+__all__ = ["apply_override", "grid_size", "known_spec", "parse_spec", "read_spec", "read_value", "read_yaml"]

@@ -17,8 +17,9 @@ from sweeps.records import Budget, Job, Pick
 from sweeps.snippet import torch_lines
 from sweeps.snippet.schedulers import UNASKED
 from workers.groups import model_groups
+from workers.momentum import momentum_kind
 from workers.optimizers import build_optimizer
-from workers.scheduletable import momentum_kind, schedule_table
+from workers.scheduletable import schedule_table
 
 LR = 0.0123456789
 EPOCHS, STEPS_PER_EPOCH = 8, 3

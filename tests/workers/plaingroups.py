@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as scheduling
 
-from sweeps.groups import of_group
+from sweeps.paramnames import params_of
 from tests.workers.parts import LAYOUTS, LR, OPTIMIZERS, STEPS, TwoParts
 from tests.workers.plain import stock_optimizers, stock_step
 from tests.workers.small import Regression
@@ -102,7 +102,7 @@ class Plain:
 def of_layout(optimizer: str, scheduler: str, layout: str) -> Callable[[nn.Module], list[Alone]]:
     """The groups of a layout: features and head."""
     group, params = LAYOUTS[layout]
-    shared, own = OPTIMIZERS[optimizer], of_group(params, "head")
+    shared, own = OPTIMIZERS[optimizer], params_of(params, "head")
     lr = LR * float(own.pop("lr_multiplier", 1.0))  # type: ignore[arg-type]
 
     def alone(model: Any) -> list[Alone]:

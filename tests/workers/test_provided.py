@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from service.launch import Place, _runner
+from service.launch import _runner
+from service.place import Place
 from sweeps.errors import TaskError, UserError
 from sweeps.lanerecords import LanePlan
 from sweeps.records import Ended, Outcome, Report

@@ -15,7 +15,8 @@ from sweeps.catalogue import SCHEDULERS
 from sweeps.domains import Value
 from tests.workers.stockschedules import GRID, lrs_of, optimizer_with, plain_loop
 from workers import classes
-from workers.scheduletable import momentum_kind, schedule_table
+from workers.momentum import momentum_kind
+from workers.scheduletable import schedule_table
 
 tables = pytest.mark.parametrize(
     ("name", "params"), [(name, params) for name, grid in GRID.items() for params in grid], ids=str

@@ -1,11 +1,11 @@
 """What a range test in a notebook answers: the initial LR first, then how sure it is, then the curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from statistics import median
 from typing import TYPE_CHECKING
 
+from sweeps.medians import median_curve
 from sweeps.rules.smoothing import smoothed
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class RangeTestResult:
             (self.losses, 2.0, "median"),
             ([smoothed(each) for each in self.losses], 0.8, "median, smoothed"),
         ):
-            curve = _median(curves)
+            curve = median_curve(curves)
             axes.plot(self.lrs[: len(curve)], curve, color="#0072B2", linewidth=width, label=label)
-        if curve := _median(self.losses):
+        if curve := median_curve(self.losses):
             # The last steps before the end would press all others into a flat line.
             margin = 0.3 * (curve[0] - min(curve)) or 0.1
             axes.set_ylim(min(curve) - margin, curve[0] + margin)
@@ -108,12 +108,6 @@ class RangeTestResult:
         axes.axvline(self.suggestion, color="#D55E00", linestyle="--", label=label)
         axes.legend(loc="upper left", fontsize="small")
         return axes
-
-
-def _median(curves: Sequence[Sequence[float]]) -> list[float]:
-    """The median over the seeds, as far as at least half of them came, [steps]."""
-    steps = sorted(map(len, curves))[len(curves) // 2]
-    return [median(curve[step] for curve in curves if step < len(curve)) for step in range(steps)]
 
 
 _EXAMPLE = RangeTestResult(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from workers.momentum import momentum_of, set_momentum
 from workers.stacked.rule import Array, Chunk, Group, Scalars, flags_of
 from workers.stacked.rules import RULES, stock_group
 from workers.stacked.stockstate import LaneState, from_stock, to_stock
@@ -162,7 +163,7 @@ class StackedOptimizer:
         for lane, group in enumerate(self.groups):
             group["lr"] = float(self._prepared.lr[last, lane])
             if self._prepared.momentum is not None:
-                _set_momentum(group, float(self._prepared.momentum[last, lane]))
+                set_momentum(group, float(self._prepared.momentum[last, lane]))
 
     def _leave_chunk(self) -> None:
         self._settle()
@@ -185,11 +186,4 @@ def _numeric_keys(name: str) -> tuple[str, ...]:
 
 def _momenta(groups: Sequence[Group]) -> Array:
     """Momentum or first beta of each lane, [k]."""
-    return np.array([group["betas"][0] if "betas" in group else group.get("momentum", 0.0) for group in groups])
-
-
-def _set_momentum(group: dict[str, Any], momentum: float) -> None:
-    if "betas" in group:
-        group["betas"] = (momentum, *group["betas"][1:])
-    elif "momentum" in group:
-        group["momentum"] = momentum
+    return np.array([momentum_of(group) for group in groups])

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from service.api.app import make_app
 from service.api.context import Settings
-from service.api.policy import Policy
+from service.policy import Policy
 from service.records import MlflowPlace, Status
 from service.store import Store
 from sweeps.finding import warning

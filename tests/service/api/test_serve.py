@@ -123,7 +123,7 @@ import sys
 from starlette.testclient import TestClient
 from service.api.app import make_app
 from service.api.context import Settings
-from service.api.policy import Policy
+from service.policy import Policy
 from service.store import Store
 with Store.open("sqlite:///{tmp_path}/a.db") as store, TestClient(
     make_app(store, Settings(anonymous=True, policy=Policy()))

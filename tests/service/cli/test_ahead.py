@@ -9,7 +9,7 @@ SCRIPT = """
 import os, sys
 from pathlib import Path
 from service.cli.ahead import load_ahead
-from service.cli.opened import opened_here_is_closed
+from service.opened import opened_here_is_closed
 
 def children():
     return len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())

@@ -16,7 +16,7 @@ QUERY = "workflowType=machine_learning"
 
 def test_links_into_the_local_ui() -> None:
     assert run_url(EMBEDDED) == f"http://127.0.0.1:5000/#/experiments/7/runs/abc?{QUERY}"
-    assert run_url(EMBEDDED, "def", port=8123) == f"http://127.0.0.1:8123/#/experiments/7/runs/def?{QUERY}"
+    assert run_url(EMBEDDED, port=8123) == f"http://127.0.0.1:8123/#/experiments/7/runs/abc?{QUERY}"
     charts = f"{QUERY}&compareRunsMode=CHART&viewStateShareKey=lrsweep-s1"
     assert view_url(EMBEDDED, "s1", port=8123) == f"http://127.0.0.1:8123/#/experiments/7/runs?{charts}"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.api.policy import CODE, FOLDERS, CodePattern, Policy
+from service.policy import CODE, FOLDERS, CodePattern, Policy
 from sweeps.builtin import BUILTIN_TASKS
 from sweeps.errors import UserError
 from tests.service.api.conftest import SPEC, NewClient
