@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests of one file stay together, and so do all that share Ray or PostgreSQL (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 
 .PHONY: install demo bench docs screenshots test slow check format lint types imports clean
 
@@ -35,10 +37,10 @@ screenshots: install
 	$(BIN)/python -m docs.pictures.screenshots
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 slow: install
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 check: format lint types imports test
 

@@ -27,6 +27,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 prepare_ray(local=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps a file's tests on one of pytest-xdist's processes, and on one all that need Ray or PostgreSQL."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        shared = {"ray_address", "postgres_server", "store_url"} & set(fixtures)
+        item.add_marker(pytest.mark.xdist_group("servers" if shared else item.nodeid.partition("::")[0]))
+
+
 def missing(what: str) -> None:
     """Skips a test that needs what this machine lacks; fails it in CI, which must have everything."""
     if os.environ.get("CI") == "true":
