@@ -148,7 +148,7 @@ class Noisy(nn.Linear):
     """Noise of its own making, in training alone."""
 
     def forward(self, x: Tensor) -> Tensor:
-        noise = torch.randn_like(x) + torch.rand(x.shape[-1], dtype=x.dtype) + x.sigmoid().bernoulli()
+        noise = torch.randn_like(x) + torch.rand(x.shape[-1], dtype=x.dtype, device=x.device) + x.sigmoid().bernoulli()
         return super().forward(x + 0.1 * noise if self.training else x)
 
 
