@@ -1,10 +1,11 @@
 """What the number of lanes does to the search: the best validation loss of a sweep over how many trials run at once.
 
-python -m benchmarks.search [--trials 64] [--seeds 5] [--lanes 1,4,8,16,32] [--pruners asha,none]
+python -m benchmarks.search [--trials 64] [--seeds 5] [--first 0] [--lanes 1,4,8,16,32,auto] [--pruners asha,none]
 
-More lanes mean that a proposal knows fewer results. Digits, as in benchmarks.sweeps; no store and no MLflow. The
-baseline is Optuna's own TPE with its default pruner, one trial after another (benchmarks.contenders.trial). What a
-search costs is counted in epochs that its trials trained, which no other work on the machine changes.
+More lanes mean that a proposal knows fewer results. Digits, as in benchmarks.sweeps: trials start from the seed that
+the search has; no store and no MLflow. The baseline is Optuna's own TPE with its default pruner, one trial after
+another (benchmarks.contenders.trial). What a search costs is counted in epochs that its trials trained, which no other
+work on the machine changes.
 """
 
 import argparse
@@ -49,9 +50,10 @@ class Best:
         return lambda *args: None
 
 
-def ours(trials: int, lanes: int, pruner: str, seed: int) -> Found:
-    """A sweep of ours in this process."""
-    spec = {**SPEC, "trials": trials, "seed": seed, "pruner": pruner, "lanes": {"count": lanes, "mode": "fused"}}
+def ours(trials: int, lanes: str, pruner: str, seed: int) -> Found:
+    """A sweep of ours in this process, with so many lanes or as many as `auto` takes."""
+    given = "auto" if lanes == "auto" else {"count": int(lanes), "mode": "fused"}
+    spec = {**SPEC, "trials": trials, "seed": seed, "seeds": [seed], "pruner": pruner, "lanes": given}
     best = Best()
     runner = InlineRunner(DigitsMLP)
     Coordinator(parse_spec(spec), runner, best).run(Past())
@@ -72,7 +74,7 @@ def plain(trials: int, seed: int) -> Found:
         )
         config = {"optimizer": pair[0], "scheduler": pair[1], "lr": trial.suggest_float("lr", LOW, HIGH, log=True)}
         best = math.inf
-        for epoch, metrics in enumerate(train(config, seed=0)):
+        for epoch, metrics in enumerate(train(config, seed)):
             epochs += 1
             if not math.isfinite(metrics["val_loss"]):
                 break
@@ -95,22 +97,25 @@ def row(name: str, runs: Sequence[Found]) -> str:
     spread = f"{min(best):.4f} .. {max(best):.4f}"
     middle = statistics.median(statistics.median(run.values) for run in runs)
     epochs = statistics.median(run.epochs for run in runs)
-    return f"| {name} | {statistics.median(best):.4f} | {spread} | {middle:.4f} | {epochs:g} |"
+    typical = f"{statistics.median(best):.4f} | {statistics.mean(best):.4f}"
+    return f"| {name} | {typical} | {spread} | {middle:.4f} | {epochs:g} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--lanes", default="1,4,8,16,32")
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
+    parser.add_argument("--lanes", default="1,4,8,16,32,auto")
     parser.add_argument("--pruners", default="asha,none")
     options = parser.parse_args()
-    print(f"| {options.trials} trials | best val loss, median | spread | median pair, median | epochs |")
-    print("|---|---|---|---|---|")
-    print(row("Optuna alone", [plain(options.trials, seed) for seed in range(options.seeds)]), flush=True)
+    seeds = range(options.first, options.first + options.seeds)
+    print(f"| {options.trials} trials | best val loss, median | mean | spread | median pair, median | epochs |")
+    print("|---|---|---|---|---|---|")
+    print(row("Optuna alone", [plain(options.trials, seed) for seed in seeds]), flush=True)
     for pruner in options.pruners.split(","):
-        for lanes in map(int, options.lanes.split(",")):
-            runs = [ours(options.trials, lanes, pruner, seed) for seed in range(options.seeds)]
+        for lanes in options.lanes.split(","):
+            runs = [ours(options.trials, lanes, pruner, seed) for seed in seeds]
             print(row(f"{lanes} lanes, {pruner}", runs), flush=True)
 
 
