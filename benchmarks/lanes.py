@@ -1,20 +1,26 @@
 """Stacked lanes against lanes that take turns: trials per second over the number of lanes, and what `auto` takes.
 
 python -m benchmarks.lanes [--device cuda] [--models mlp,lenet,wide] [--lanes 8,32] [--repeats 5] [--epochs 2]
-    [--compile] [--precision bf16]
+    [--compile] [--processes] [--precision bf16]
 
 Needs torch and numpy alone. Data are made; lanes mix SGD with momentum, Adam and RMSprop over three schedules. Turns
 and stacked cohorts alternate within every repeat, so that a busy moment hits all; validation is part of an epoch, and
-the time that compiling takes is not. On a CPU the thread's own seconds count. `auto` reckons with a sweep that fills
-its lanes eight times for ten epochs.
+the time that compiling takes is not. On a CPU the thread's own seconds count. `--processes` also trains each lane in a
+process of its own, all of them at once; then seconds are those of the clock on the wall. `auto` reckons with a sweep
+that fills its lanes eight times for ten epochs.
 """
 
 import argparse
+import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice, pairwise, product
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +35,13 @@ from workers.cohort import Cohort
 from workers.fused.measure import clock_of, measure_lanes
 from workers.fused.stacking import Stacking
 from workers.memory import keep_freed_memory
-from workers.precision import set_precision
+from workers.precision import Precision, set_precision
 from workers.prepared import PreparedTask
 from workers.quickoptim import keep_compiler_out
 from workers.tasks.vision.resnet import ResNet
+
+Spans = SimpleQueue[tuple[float, float]]
+"""When children began and ended, in seconds."""
 
 OPTIMIZERS = (("SGD", {"momentum": 0.9}, 0.05), ("Adam", {}, 1e-3), ("RMSprop", {}, 1e-3))
 SCHEDULERS = (("none", {}), ("StepLR", {"step_size": 1}), ("CosineAnnealingLR", {}))
@@ -108,9 +117,10 @@ def jobs(count: int, epochs: int) -> list[Job]:
     ]
 
 
-def seconds(prepared: PreparedTask, lanes: Sequence[Job], stacking: Stacking | None) -> float:
+def seconds(
+    prepared: PreparedTask, lanes: Sequence[Job], stacking: Stacking | None, clock: Callable[[], float]
+) -> float:
     """How long these lanes train, stacked or one after another, from their models' making to their last epoch."""
-    clock = clock_of(prepared.device)
     began = clock()
     fused = stacking is not None
     cohort = Cohort(prepared, fused=fused, most=stacking.planned if fused else 1, stacking=stacking)
@@ -125,6 +135,50 @@ def seconds(prepared: PreparedTask, lanes: Sequence[Job], stacking: Stacking | N
     return clock() - began
 
 
+def make_ready(name: str, device: str, precision: Precision) -> PreparedTask:
+    """The task in this process, which trains as a worker's does."""
+    keep_compiler_out()
+    keep_freed_memory()
+    set_precision(precision)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    return PreparedTask.of(MODELS[name], torch.device(device), precision)
+
+
+@contextmanager
+def processes(make: Callable[[], PreparedTask], lanes: Sequence[Job]) -> Iterator[Callable[[], float]]:
+    """Trains each lane in a process of its own, all at once, as often as it is called: how long, from first to last."""
+    context = multiprocessing.get_context("spawn")
+    ready, spans = context.Barrier(len(lanes) + 1, timeout=600), context.SimpleQueue()
+    children = [context.Process(target=_alone, args=(make, lane, ready, spans), daemon=True) for lane in lanes]
+    for child in children:
+        child.start()
+
+    def train() -> float:
+        ready.wait()
+        began, ended = zip(*(spans.get() for _ in lanes), strict=True)
+        return max(ended) - min(began)
+
+    try:
+        # They are loading until then.
+        train()
+        yield train
+    finally:
+        for child in children:
+            child.kill()
+            child.join()
+
+
+def _alone(make: Callable[[], PreparedTask], lane: Job, ready: Barrier, spans: Spans) -> None:
+    """The child's side, for ever; Linux has one clock for all processes."""
+    prepared = make()
+    while True:
+        ready.wait()
+        began = time.perf_counter()
+        seconds(prepared, [lane], None, time.perf_counter)
+        spans.put((began, time.perf_counter()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
@@ -133,27 +187,29 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--processes", action="store_true")
     parser.add_argument("--precision", choices=("float32", "tf32", "bf16"), default="float32")
     options = parser.parse_args()
-    keep_compiler_out()
-    keep_freed_memory()
-    set_precision(options.precision)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     print("| model | lanes | how | trials/s | times turns | spread | auto takes |")
     print("|---|---|---|---|---|---|---|")
     for name in options.models.split(","):
-        prepared = PreparedTask.of(MODELS[name], torch.device(options.device), options.precision)
+        make = partial(make_ready, name, options.device, options.precision)
+        prepared = make()
+        clock = time.perf_counter if options.processes else clock_of(prepared.device)
         for count in map(int, options.lanes.split(",")):
             lanes = jobs(count, options.epochs)
-            ways: dict[str, Stacking | None] = {"turns": None, "stacked": Stacking(prepared, count)}
+            stackings: dict[str, Stacking | None] = {"turns": None, "stacked": Stacking(prepared, count)}
             if options.compile:
-                ways["compiled"] = compiled_once(prepared, lanes)
+                stackings["compiled"] = compiled_once(prepared, lanes)
             plan, taken = auto(prepared, lanes)
             if plan.fused and plan.count < count:
-                ways[f"stacked by {plan.count}"] = Stacking(prepared, plan.count)
-            seconds(prepared, lanes[:2], ways["stacked"])
-            times = [[seconds(prepared, lanes, way) for way in ways.values()] for _ in range(options.repeats)]
+                stackings[f"stacked by {plan.count}"] = Stacking(prepared, plan.count)
+            seconds(prepared, lanes[:2], stackings["stacked"], clock)
+            ways = {how: partial(seconds, prepared, lanes, own, clock) for how, own in stackings.items()}
+            with ExitStack() as children:
+                if options.processes:
+                    ways["a process each"] = children.enter_context(processes(make, lanes))
+                times = [[way() for way in ways.values()] for _ in range(options.repeats)]
             by_way = dict(zip(ways, zip(*times, strict=True), strict=True))
             for how, own in by_way.items():
                 rate = count / statistics.median(own)
@@ -166,7 +222,7 @@ def compiled_once(prepared: PreparedTask, lanes: Sequence[Job]) -> Stacking:
     """Stacked lanes whose step is compiled."""
     stacking = Stacking(prepared, len(lanes))
     stacking.compile(len(lanes))
-    seconds(prepared, lanes, stacking)
+    seconds(prepared, lanes, stacking, time.perf_counter)
     assert stacking.compiled is not None
     assert stacking.compiled.trusted, stacking.compiled.refused
     return stacking
