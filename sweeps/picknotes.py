@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sweeps.domains import Choice, Domain, Fixed, Range
 from sweeps.edges import edge
+from sweeps.objective import Objective
 from sweeps.pickevidence import Luck, Stressed
 
 SOME_SEEDS = "not trained on every seed: the others were not reached"
@@ -48,11 +49,23 @@ def luck_notes(luck: Luck | None) -> Iterator[str]:
         )
 
 
-def stability_notes(stability: Sequence[Stressed]) -> Iterator[str]:
-    """That the lowest multiple that was trained explodes, so that the pick stands next to the edge."""
+def stability_notes(stability: Sequence[Stressed], objective: Objective, value: float | None) -> Iterator[str]:
+    """That the lowest multiple explodes, so that the pick stands next to the edge; that one did better than the pick.
+
+    `value` is the pick's own from the same seed; None if it was not trained to the end.
+    """
     lowest = min(stability, key=lambda each: each.factor, default=None)
     if lowest is not None and lowest.exploded:
         yield (
             f"explodes at {lowest.factor:g} times this LR: the edge of stability is less than a factor of "
             f"{lowest.factor:g} away; {lowest.initial_lr / lowest.factor / 2:.3g} is safer"
+        )
+    best, at = value, None
+    for each in stability:
+        if best is not None and each.value is not None and objective.better(each.value, best):
+            best, at = each.value, each
+    if at is not None:
+        yield (
+            f"did better at {at.factor:g} times this LR: {best:.4g} instead of {value:.4g} from the same seed; search "
+            f"LRs around {at.initial_lr:.3g} as well"
         )

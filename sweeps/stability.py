@@ -1,7 +1,7 @@
 """After the search: how near the edge of stability a pick is, from training it at multiples of its LR."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sweeps.dispatch import Dispatch
@@ -11,7 +11,7 @@ from sweeps.jobs import trial_job
 from sweeps.pickevidence import Stressed
 from sweeps.picknotes import stability_notes
 from sweeps.ports import Runner
-from sweeps.records import Ended, Event, Job, Outcome, Pick, Proposal, Report, Started, Stop, TrialResult
+from sweeps.records import Ended, Event, Job, Outcome, Pick, Report, Started, Stop, TrialResult
 from sweeps.spec import SweepSpec
 
 FACTORS = (2.0, 5.0, 10.0)
@@ -47,9 +47,9 @@ class StabilityPhase:
     ):
         self._spec, self._picks, self._warn = spec, picks, warn
         self._results: dict[tuple[str, str], list[Stressed]] = {}
-        proposals = {result.proposal.number: result.proposal for result in results}
+        self._trials = {result.proposal.number: result for result in results}
         chosen = {"best": picks[:1], "all": picks, "off": []}[spec.stability]
-        lanes = [_Lane(pair, factor, job) for pair, factor, job in _jobs(spec, chosen, proposals, epochs)]
+        lanes = [_Lane(pair, factor, job) for pair, factor, job in _jobs(spec, chosen, self._trials, epochs)]
         self._dispatch = Dispatch(runner, warn)
         self._dispatch.add(lane.job for lane in lanes)
         self._lanes = {lane.job.key: lane for lane in lanes}
@@ -66,7 +66,10 @@ class StabilityPhase:
     def _with_stability(self, pick: Pick) -> Pick:
         found = self._results.get((pick.optimizer, pick.scheduler), [])
         stability = tuple(sorted(found, key=lambda each: each.factor))
-        return replace(pick, stability=stability, notes=(*pick.notes, *stability_notes(stability)))
+        trial = self._trials[pick.trials[0]]
+        value = trial.value if trial.outcome is Outcome.COMPLETE else None
+        notes = stability_notes(stability, self._spec.objective, value)
+        return replace(pick, stability=stability, notes=(*pick.notes, *notes))
 
     def _take(self, event: Event) -> None:
         lane = self._lanes.get(event.key)
@@ -107,10 +110,10 @@ class StabilityPhase:
 
 
 def _jobs(
-    spec: SweepSpec, picks: Sequence[Pick], proposals: dict[int, Proposal], epochs: int
+    spec: SweepSpec, picks: Sequence[Pick], trials: Mapping[int, TrialResult], epochs: int
 ) -> Iterator[tuple[tuple[str, str], float, Job]]:
     for pick in picks:
-        pair, proposal = (pick.optimizer, pick.scheduler), proposals[pick.trials[0]]
+        pair, proposal = (pick.optimizer, pick.scheduler), trials[pick.trials[0]].proposal
         for factor in FACTORS:
             key = f"stability {pick.optimizer} x {pick.scheduler} at {factor:g} times its LR"
             job = trial_job(spec, replace(proposal, initial_lr=factor * proposal.initial_lr), epochs, None)

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from sweeps.domains import Fixed
 from sweeps.finding import Finding
+from sweeps.objective import Objective
 from sweeps.pickevidence import Stressed
+from sweeps.picknotes import stability_notes
 from sweeps.records import Ended, Ending, Event, Job, Lost, Outcome, Report, Started, Stop
 from sweeps.spec import OptimizerSpec, PrunerSpec, SamplerSpec, SchedulerSpec, SweepSpec, WorkersSpec
 from sweeps.stability import FACTORS
@@ -104,6 +106,31 @@ def test_one_that_explodes_only_further_off_needs_no_note() -> None:
     assert run.recorder.picks is not None
     assert [each.exploded for each in run.recorder.picks[0].stability] == [False, True, True]
     assert not [note for note in run.recorder.picks[0].notes if "explodes" in note]
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_a_multiple_that_does_better_is_named(direction: Literal["minimize", "maximize"]) -> None:
+    sign = 1 if direction == "minimize" else -1
+
+    def value(job: Job, epoch: int) -> float:
+        """The search sees a bowl; beyond its LRs there is a better one."""
+        told = abs(math.log10(job.initial_lr) + 1.5) + 1 / epoch
+        return sign * (0.01 if job.key.startswith("stability") and " 5 times" in job.key else told)
+
+    run = Run(stressed(objective=Objective(direction=direction)), ramps_and_trials(value=value))
+    run()
+    assert run.recorder.picks is not None
+    best = run.recorder.picks[0]
+    (note,) = [note for note in best.notes if "did better" in note]
+    assert note == (
+        f"did better at 5 times this LR: {sign * 0.01:.4g} instead of {best.value:.4g} from the same seed; search LRs "
+        f"around {5 * best.initial_lr:.3g} as well"
+    )
+
+
+def test_a_pick_that_was_not_trained_to_its_end_is_compared_with_nothing() -> None:
+    better = (Stressed(factor=2.0, initial_lr=0.2, value=0.1, exploded=False),)
+    assert list(stability_notes(better, Objective(), None)) == []
 
 
 @pytest.mark.parametrize("error", ["RuntimeError: no space", "lost"])
