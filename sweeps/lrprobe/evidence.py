@@ -69,8 +69,8 @@ class Evidence:
         return sorted(lrs, key=pooled.__getitem__)
 
     def seeds(self, lr: float, epochs: int) -> int:
-        """How many seeds of an LR were trained for so many epochs."""
-        return sum(_sound(each) and len(each.values) >= epochs for each in self._at(lr))
+        """How many seeds of a stable LR were trained for so many epochs."""
+        return sum(len(each.values) >= epochs for each in self._at(lr))
 
     def curve(self, lr: float) -> list[float]:
         """The mean over the seeds of a stable LR after each epoch, as far as all of them were trained, [epochs]."""
