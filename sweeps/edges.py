@@ -12,6 +12,8 @@ def edge(value: float, low: float, high: float) -> Literal["upper", "lower"] | N
 
     >>> edge(0.9, 1e-3, 1.0), edge(0.1, 1e-3, 1.0), edge(1e-3, 1e-3, 1.0)
     ('upper', None, 'lower')
+    >>> [edge(value, 1e-3, 1.0) for value in (0.8, 0.79, 1.26e-3, 1.25e-3)]  # A tenth of a decade from either end.
+    ['upper', None, None, 'lower']
     """
     share = math.log(value / low) / math.log(high / low)
     if share > 1 - _EDGE:

@@ -37,7 +37,7 @@ class _Ramp:
 def span_steps(budget: int) -> int:
     """The steps of a ramp that a probe of so many steps a lane follows, where nobody said how many.
 
-    >>> [span_steps(budget) for budget in (150, 400, 10_000)]
+    >>> [span_steps(budget) for budget in (150, 404, 10_000)]
     [60, 80, 100]
     """
     return min(RAMP_STEPS, max(_FEWEST, int(_SHARE * budget)))

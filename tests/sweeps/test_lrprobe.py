@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps.lrprobe import LrProbe, Stretch, Verdict
+from sweeps.lrprobe.evidence import Evidence
+from sweeps.lrprobe.promise import promising
+from sweeps.lrprobe.verdict import conclude
 from sweeps.objective import Objective
 from sweeps.records import Probed
 
@@ -207,9 +210,14 @@ def test_a_best_lr_that_lies_ever_lower_or_higher_is_not_trusted() -> None:
 
 
 def test_where_every_lr_explodes_it_says_so() -> None:
-    said = verdict(lambda lr, seed, epoch: math.inf)
+    probe = new()
+    run(probe, lambda lr, seed, epoch: math.inf)
+    assert probe.ask() == []
+    said = probe.verdict()
     assert not said.trusted
     assert "every LR explodes" in said.reasons[0]
+    lowest, step = min(each.lr for each in said.probe), 10**0.4
+    assert (said.initial_lr, *said.interval) == pytest.approx((lowest, lowest / step, lowest * step))
 
 
 @both
@@ -310,6 +318,7 @@ def test_rounds_go_on_where_lanes_stand_and_lose_them_for_good() -> None:
     ("settings", "message"),
     [
         ({"low": 1.0, "high": 0.1}, "must have 0 < low < high, got 1 .. 0.1"),
+        ({"low": 1.0, "high": 1.0}, "must have 0 < low < high, got 1 .. 1"),
         ({"low": 0.0}, "must have 0 < low < high, got 0 .. 1"),
         ({"high": math.inf}, "give finite LRs"),
         ({"seeds": (1, 1)}, r"seeds that differ, got \[1, 1\]"),
@@ -331,3 +340,270 @@ def test_it_is_told_only_what_it_asked_for() -> None:
         probe.tell(Probed(lr=first.lr, seed=first.seed, values=(1.0,)))
     with pytest.raises(ValueError, match="has trained nothing yet"):
         probe.verdict()
+
+
+# --- worked out by hand
+
+
+def shown(lanes: Mapping[float, Sequence[Sequence[float]]], epochs: int) -> Evidence:
+    """What lanes have shown, by LR and seed; an untrained model has 1."""
+    evidence = Evidence(Objective(value="last"), epochs, untrained=1.0)
+    for lr, seeds in lanes.items():
+        for seed, values in enumerate(seeds):
+            exploded = not all(map(math.isfinite, values))
+            evidence.take(Probed(lr=lr, seed=seed, values=tuple(values), exploded=exploded))
+    return evidence
+
+
+def ends(values: Mapping[float, Sequence[float]]) -> Evidence:
+    """Lanes of two epochs, the first of which is alike for all."""
+    return shown({lr: [[0.7, value] for value in seeds] for lr, seeds in values.items()}, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "higher", "picked", "low", "high"),
+    [
+        (0.019, 0.5, 0.5, 10**-1.5, 1e-3, 1.0),
+        (0.021, 0.5, 0.5, 0.1, 1e-3, 1.0),
+        (0.061, 0.019, 0.5, 10**-0.5, 0.01, 10.0),
+        (0.059, 0.021, 0.061, 0.1, 1e-3, 10.0),
+        (0.5, 0.019, 0.019, 1.0, 0.01, 100.0),
+        # What lies behind a worse one is not next to the best.
+        (0.5, 0.061, 0.0, 0.1, 0.01, 1.0),
+    ],
+)
+def test_the_pick_is_the_middle_of_what_is_as_good_and_the_interval_a_step_beyond_what_may_be(
+    below: float, above: float, higher: float, picked: float, low: float, high: float
+) -> None:
+    # In units of what the best has gained: from 1 to -9.
+    worse = {1e-3: 0.9, 0.01: below, 0.1: 0.0, 1.0: above, 10.0: higher, 100.0: 0.9}
+    said = conclude(ends({lr: (10 * share - 9,) * 2 for lr, share in worse.items()}), epochs=2, seeds=2, step=10)
+    assert (said.initial_lr, *said.interval) == pytest.approx((picked, low, high))
+    assert said.trusted
+
+
+@pytest.mark.parametrize(("below", "above"), [(0.0, 0.001), (0.001, 0.0)])
+def test_an_lr_that_was_not_tried_to_the_end_parts_its_neighbours(below: float, above: float) -> None:
+    evidence = ends({0.01: [0.5], 0.1: [below], 10.0: [above], 100.0: [0.5]})
+    evidence.take(Probed(lr=1.0, seed=0, values=(0.7,)))
+    picked = conclude(evidence, epochs=2, seeds=1, step=10).initial_lr
+    assert picked == pytest.approx(0.1 if below < above else 10.0)
+
+
+def test_lrs_of_fewer_seeds_are_held_against_the_best_on_the_seeds_that_both_have() -> None:
+    # On the mean over its seeds the best one has gained 0.9.
+    def picked(other: float) -> float:
+        evidence = ends({0.01: [0.9], 0.1: [0.0, 0.1, 0.2], 1.0: [other], 10.0: [0.9]})
+        return conclude(evidence, epochs=2, seeds=3, step=10).initial_lr
+
+    assert picked(0.02) == pytest.approx(0.1)
+    assert picked(0.017) == pytest.approx(10**-0.5)
+
+
+@pytest.mark.parametrize(("apart", "doubted"), [(0.79, False), (0.81, True)])
+def test_seeds_that_differ_by_half_of_what_was_gained_hide_the_best_lr(apart: float, doubted: bool) -> None:
+    # From 1 to half of what they lie apart above -1.
+    evidence = ends({0.01: [0.9, 0.9], 0.1: [-1.0, -1.0 + apart], 1.0: [0.9, 0.9]})
+    reasons = conclude(evidence, epochs=2, seeds=2, step=10).reasons
+    assert any("the curve is flat" in reason for reason in reasons) is doubted
+
+
+def test_where_nothing_that_is_stable_came_to_the_end_the_lowest_lr_is_a_guess() -> None:
+    evidence = shown({0.01: [[0.9]], 0.1: [[0.5]], 1.0: [[0.5, math.inf]]}, epochs=2)
+    said = conclude(evidence, epochs=2, seeds=1, step=10)
+    assert said.reasons == ("no LR was trained to the end without exploding",)
+    assert (said.initial_lr, *said.interval) == pytest.approx((0.01, 1e-3, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("curve", "exploded"),
+    [([8.9, 0.5], False), ([9.1, 0.5], True), ([9.1], False), ([0.5, math.inf], True)],
+)
+def test_an_lr_has_exploded_that_was_worse_than_untrained_by_four_times_the_gain(
+    curve: list[float], exploded: bool
+) -> None:
+    # From 1 to -1.
+    evidence = shown({0.01: [[0.5, -1.0]], 0.1: [curve], 1.0: [[0.5, 0.1]], 10.0: [[math.inf]]}, epochs=2)
+    assert evidence.exploding() == ([0.1, 10.0] if exploded else [10.0])
+    assert evidence.stable([1.0, 0.1, 0.01]) == ([0.01] if exploded else [0.01, 0.1, 1.0])
+
+
+def test_lrs_are_ranked_with_a_quarter_of_either_neighbour() -> None:
+    # Pooled to 0.3, 0.325, 0.48 and 0.315.
+    evidence = ends({1e-3: [0.4], 0.01: [0.0], 0.1: [0.9], 1.0: [0.12]})
+    assert evidence.ranked([0.1, 1e-3, 1.0, 0.01]) == [1e-3, 1.0, 0.01, 0.1]
+
+
+GOOD = [(10.0**power, [0.0] * 12) for power in range(4)]
+
+
+def after_half(curves: Sequence[tuple[float, list[float]]], at: int, epochs: int) -> list[float]:
+    """LRs that go on after so many epochs, of curves in units of what is to gain: from 1 to -9.
+
+    What a lane trained further than that has no say.
+    """
+    lanes = {lr: [[10 * value - 9 for value in [*curve[:at], 0.9]]] for lr, curve in curves}
+    return promising(shown(lanes, epochs), list(lanes), at=at, epochs=epochs)
+
+
+@pytest.mark.parametrize(
+    ("curve", "epochs", "goes_on"),
+    [
+        # Fell by 0.24 in the last doubling, and may by 0.48 in the next: down to 0.02 above the best.
+        ([1.0, 1.0, 1.0, 0.74, 0.6, 0.6, 0.5, 0.5], 16, True),
+        ([1.0, 1.0, 1.0, 0.73, 0.6, 0.6, 0.5, 0.5], 16, False),
+        # Two doublings are left.
+        ([1.0, 1.0, 1.0, 0.62, 0.6, 0.6, 0.5, 0.5], 32, True),
+        ([1.0, 1.0, 1.0, 0.61, 0.6, 0.6, 0.5, 0.5], 32, False),
+        # Rises.
+        ([0.02] * 4 + [0.029] * 4, 16, True),
+        ([0.02] * 4 + [0.031] * 4, 16, False),
+    ],
+)
+def test_a_low_lr_goes_on_that_may_come_near_the_best_of_now(curve: list[float], epochs: int, goes_on: bool) -> None:
+    assert (0.1 in after_half([(0.1, curve), *GOOD], 8, epochs)) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("curve", "goes_on"),
+    [([9.0] * 9 + [0.1, 0.1, 0.37], True), ([0.0] * 9 + [0.1, 0.1, 0.43], False), ([0.0] * 11 + [0.5], True)],
+)
+def test_a_high_lr_goes_on_that_lies_near_the_best_over_the_last_quarter(curve: list[float], goes_on: bool) -> None:
+    assert (1e4 in after_half([*GOOD, (1e4, curve)], 12, 24)) is goes_on
+
+
+def test_four_lrs_go_on_in_any_case() -> None:
+    lrs = [10.0**power for power in range(6)]
+    assert after_half([(lr, [0.5 * place] * 8) for place, lr in enumerate(lrs)], 8, 16) == lrs[:4]
+
+
+def still(*values: float, others: float | None = None) -> Curve:
+    """What LRs of a grid from 0.01 to 1 have from the first epoch on; a second seed brings means to `others`."""
+
+    def value(lr: float, seed: int, epoch: int) -> float:
+        own = values[max(0, min(len(values) - 1, round((math.log10(lr) + 2) / 0.4)))]
+        return own if seed == 0 or others is None else 2 * others - own
+
+    return value
+
+
+AMID = still(0.9, 0.15, 0.1, 0.2, 0.3, 0.9)
+
+
+@pytest.mark.parametrize(("epochs", "rung"), [(1, 1), (2, 1), (3, 2), (20, 10), (21, 10)])
+def test_lanes_are_judged_after_half_of_the_budget(epochs: int, rung: int) -> None:
+    probe = new(epochs=epochs)
+    assert probe.rung == rung
+    assert {each.epochs for each in probe.ask()} == {rung}
+
+
+@pytest.mark.parametrize(
+    ("runs", "at_once", "lrs"), [(5.9, False, 4), (6, False, 6), (11.9, True, 4), (12, True, 6), (100, True, 6)]
+)
+def test_the_grid_is_fine_where_that_can_be_afforded(runs: float, at_once: bool, lrs: int) -> None:
+    first = new(low=0.01, runs=runs, at_once=at_once).ask()
+    assert len({each.lr for each in first}) == lrs
+    assert len(first) == lrs * (3 if at_once else 1)
+
+
+@pytest.mark.parametrize(
+    ("runs", "alive", "finalists"),
+    [
+        # Six lanes to the rung take 3 full trainings, and one more to the end half of one; two are kept for one LR
+        # on the two other seeds.
+        (6, 2, 1),
+        (6.5, 3, 1),
+        (7, 4, 1),
+        (8.9, 4, 1),
+        (9, 4, 2),
+        (11, 4, 3),
+        (99, 4, 3),
+    ],
+)
+def test_as_many_lrs_come_to_the_end_and_to_every_seed_as_can_be_afforded(
+    runs: float, alive: int, finalists: int
+) -> None:
+    first, then = run(new(low=0.01, runs=runs, untrained=1.0), AMID)
+    assert [(each.seed, each.epochs) for each in first] == [(0, EPOCHS // 2)] * 6
+    assert sum(each.seed == 0 for each in then) == alive
+    best = [each.lr for each in then if each.seed == 0]
+    assert [(each.lr, each.seed) for each in then if each.seed] == [(lr, s) for lr in best[:finalists] for s in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "shared", "at_once", "rounds"),
+    [
+        # Two more LRs take 1 training, two to the end on every seed 1 and 4 more; 3 are spent.
+        (8.9, 0.0, False, 0),
+        (9, 0.0, False, 1),
+        (9.9, 0.0, False, 1),
+        (10, 0.0, False, 2),
+        (9.4, 1.0, False, 0),
+        (9.5, 1.0, False, 1),
+        (11.9, 1.0, False, 2),
+        (math.inf, 1.0, False, 6),
+        # All three times as much, but no seed is left for later.
+        (14.9, 0.0, True, 0),
+        (15, 0.0, True, 1),
+    ],
+)
+def test_the_grid_grows_as_long_as_that_leaves_enough_but_six_times_at_most(
+    runs: float, shared: float, at_once: bool, rounds: int
+) -> None:
+    def tried(curve: Curve) -> list[float]:
+        grown = run(new(low=0.01, runs=runs, shared=shared, at_once=at_once, untrained=1.0), curve)
+        return [each.lr for stretches in grown for each in stretches]
+
+    assert min(tried(lambda lr, seed, epoch: 0.5 + math.log10(lr) / 100)) == pytest.approx(0.01 / 10 ** (0.8 * rounds))
+    assert max(tried(lambda lr, seed, epoch: 0.5 - math.log10(lr) / 100)) == pytest.approx(10 ** (0.8 * rounds))
+
+
+def test_where_every_lr_explodes_at_the_rung_all_that_is_left_goes_into_lower_ones() -> None:
+    rounds = run(new(low=0.01, runs=6), lambda lr, seed, epoch: math.inf if epoch == EPOCHS // 2 else 0.5)
+    # Of 6 trainings 3 go into the grid, and one into two more LRs.
+    assert [len(stretches) for stretches in rounds] == [6, 2, 2, 2]
+    assert rounds[-1][0].lr == pytest.approx(0.01 / 10**2.4)
+
+
+@pytest.mark.parametrize(
+    ("runs", "shared", "retreats"),
+    [
+        # The grid to the rung takes 3 trainings, four of its LRs to the end 2, and the other seeds of three 6. One LR
+        # on every seed takes 3 more, and a round of its own.
+        (13.9, 0.0, 0),
+        (14, 0.0, 1),
+        (16.9, 0.0, 1),
+        (17, 0.0, 2),
+        (99, 0.0, 2),
+        (14.9, 1.0, 0),
+        (15, 1.0, 1),
+        (18.9, 1.0, 1),
+        (19, 1.0, 2),
+    ],
+)
+def test_lower_lrs_are_tried_twice_at_most_where_all_explode_at_the_end(
+    runs: float, shared: float, retreats: int
+) -> None:
+    probe = new(low=0.01, runs=runs, shared=shared, untrained=1.0)
+    rounds = run(probe, lambda *lane: math.inf if lane[2] == EPOCHS else AMID(*lane))
+    # The lowest of the four is the second of the grid: half a step of it lower, and then a whole one.
+    assert [(each.lr, each.seed) for stretches in rounds[2:] for each in stretches] == [
+        (pytest.approx(lr), seed) for lr in (10**-1.8, 10**-2.2)[:retreats] for seed in (0, 1, 2)
+    ]
+
+
+@pytest.mark.parametrize(("others", "again"), [(0.33, False), (0.34, True)])
+def test_an_lr_that_one_seed_overlooked_is_tried_on_all_where_its_betters_fall_behind(
+    others: float, again: bool
+) -> None:
+    # The fourth has 0.3; a twentieth of what it gained is 0.035.
+    curve = still(0.9, 0.15, 0.1, 0.2, 0.3, 0.9, others=others)
+
+    def lane(lr: float, seed: int, epoch: int) -> float:
+        return curve(lr, 0, epoch) if abs(math.log10(lr) + 0.4) < 0.1 else curve(lr, seed, epoch)
+
+    rounds = run(new(low=0.01, seeds=(0, 1), untrained=1.0), lane)
+    assert len(rounds) == (3 if again else 2)
+    if again:
+        [late] = rounds[-1]
+        assert (late.lr, late.seed, late.epochs) == (pytest.approx(10**-0.4), 1, EPOCHS)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,10 +30,32 @@ def test_the_span_lies_around_the_lr_of_the_lowest_loss(lowest: float, scale: fl
 
 
 def test_an_untrained_model_has_what_the_first_looks_saw() -> None:
-    test, looks = ramped(0.01, 0.01, 0.01), [[2.0, 1.0], [math.inf, 0.0], [3.0, 0.5]]
+    test, looks = ramped(0.01, 0.01, 0.01, 0.01), [[2.0, 1.0], [math.inf, 0.0], [3.0, 0.5], []]
     seen = read_range_test("SGD", test.seeds, LRS, test.losses, metric_steps=(4, 8), metrics={"val/loss": looks})
     assert untrained(seen, "val/loss") == 2.5
     assert (untrained(seen, "val/accuracy"), untrained(test, "val/loss")) == (None, None)
+
+
+@given(steps=st.integers(2, 100), bottom=st.integers(1, 12), chance=st.integers(0, 999))
+def test_the_lowest_loss_is_that_of_an_average_over_ten_steps_once_it_holds_so_many(
+    steps: int, bottom: int, chance: int
+) -> None:
+    beyond = np.arange(steps) - bottom
+    losses = 0.2 + np.where(beyond < 0, -0.3, 0.002) * beyond + np.random.default_rng(chance).uniform(0, 0.01, steps)
+    averages = [np.average(losses[: at + 1], weights=0.9 ** np.arange(at, -1, -1)) for at in range(steps)]
+    settled = min(10, steps // 2)
+    lowest = LRS[settled + int(np.argmin(averages[settled:]))]
+    span = probe_span(read_range_test("SGD", [0], LRS, [losses.tolist()]))
+    fell = 1 - min(averages[settled:]) / np.mean(losses[: max(1, steps // 10)])
+    expected = (lowest / 100, lowest * 2) if fell >= 0.2 else (LRS[steps - 1] / 400, LRS[steps - 1] / 2)
+    assert span == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("low", "little"), [(0.79, False), (0.81, True)])
+def test_a_fall_by_a_fifth_is_learning(low: float, little: bool) -> None:
+    losses = [1.0] * 20 + [low] * 60 + [1e4] * 20
+    _, high = probe_span(read_range_test("SGD", [0], LRS, [losses]))
+    assert high == pytest.approx(LRS[80] / 2 if little else LRS[79] * 2)
 
 
 def test_one_seed_in_three_does_not_move_the_span() -> None:
@@ -49,7 +72,7 @@ def test_a_ramp_that_learns_next_to_nothing_says_only_where_it_explodes(
     assert 10 ** (-7 / 99) <= 2 * high / 10**explodes <= 10 ** (7 / 99)
 
 
-@pytest.mark.parametrize("lucky", [0, 3])
+@pytest.mark.parametrize("lucky", [0, 3, 5])
 def test_a_lucky_first_batch_is_not_where_the_loss_is_lowest(lucky: int) -> None:
     def losses(first: float) -> list[float]:
         ramp = [1 + math.log10(lr / 0.01) ** 2 / 4 if lr < 0.1 else 1e4 for lr in LRS]

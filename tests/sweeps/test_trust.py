@@ -1,6 +1,8 @@
 """A range test says in a sentence with numbers why it must not be trusted, and then bounds nothing away."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 from sweeps.catalogue import OPTIMIZERS, optimizer_row
 from sweeps.rangetest import read_range_test
 from sweeps.records import RangeTest
+from sweeps.rules.shape import Shape
+from sweeps.trust import Evidence, doubts
 from tests.sweeps.rules.curves import LRS, STEPS, drawn, typical
 
 FULL_LRS = [float(lr) for lr in np.geomspace(1e-5, 10, STEPS)]
@@ -87,6 +91,44 @@ def test_rules_that_disagree_are_named_with_what_they_say() -> None:
     assert reason.startswith("the rules disagree ")
     assert "-fold: valley " in reason
     assert reason.index("minimum ") < reason.index("max/3 ")
+
+
+UP = Shape(curve=(2.0, 1.0, 2.0), lowest=1, learned=True, exploded=False, turned_up=True)
+CALM = replace(UP, curve=(2.0, 1.0, 1.0), turned_up=False)
+# Adafactor's clamp: 0.65 at the second step lies below 1/sqrt(2), 0.7 at the third above 1/sqrt(3).
+CLAMPED = [0.1, 0.65, 0.7, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "given", "words"),
+    [
+        ("SGD", {}, None),
+        ("SGD", {"picks": [0.01, 0.099]}, None),
+        ("SGD", {"picks": [0.01, 0.101]}, "the seeds disagree 10-fold: 0.01 to 0.1"),
+        ("SGD", {"rules": {"steep": 0.99, "slide": 0.01}}, None),
+        (
+            "SGD",
+            {"rules": {"steep": 0.5, "slide": 1.01, "valley": 0.01}},
+            "the rules disagree 101-fold: valley 0.01, steep 0.5, slide 1",
+        ),
+        ("SGD", {"shapes": [CALM, UP]}, None),
+        ("SGD", {"shapes": [CALM, UP, CALM, UP, UP]}, None),
+        (
+            "SGD",
+            {"shapes": [CALM, UP, CALM]},
+            "on 2 of 3 seeds the loss never turned up, up to an LR of 10: larger ones may do as well",
+        ),
+        ("Adafactor", {"pick": 0.69, "lrs": CLAMPED}, None),
+        ("Adafactor", {"pick": 0.7, "lrs": CLAMPED}, "clamps the LR at 1/sqrt(step), which its ramp reached at 0.7: "),
+        ("Adafactor", {"pick": 0.5, "lrs": CLAMPED, "shapes": [CALM]}, "which its ramp reached at 0.7: "),
+        ("Adafactor", {"pick": 0.1, "lrs": [0.01, 0.1, 0.5]}, None),
+    ],
+)
+def test_each_doubt_begins_where_it_says(optimizer: str, given: dict[str, Any], words: str | None) -> None:
+    calm: dict[str, Any] = {"lrs": [1e-3, 10.0], "shapes": [UP], "picks": [0.1], "pick": 0.1, "rules": {}}
+    said = doubts(Evidence(row=optimizer_row(optimizer), **{**calm, **given}))
+    assert len(said) == (words is not None), said
+    assert words is None or words in said[0]
 
 
 @given(curves=st.lists(drawn, min_size=1, max_size=3), optimizer=st.sampled_from(sorted(OPTIMIZERS)))

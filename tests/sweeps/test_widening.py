@@ -24,6 +24,11 @@ CALM = typical(1, blows=2.0)
 AT_ONCE = [2.3, 2.4, 9.0, 80.0, 1e5]
 
 
+def blown_up_at(step: int) -> list[float]:
+    """Learns nothing for so many steps."""
+    return [2.3] * step + [1e6] * 5
+
+
 @pytest.mark.parametrize(
     ("curves", "expected"),
     [
@@ -38,6 +43,11 @@ AT_ONCE = [2.3, 2.4, 9.0, 80.0, 1e5]
         ([[2.3], typical(0), typical(1)], None),
         # Blows up half way on, without having learned: lower LRs are on the ramp already.
         ([[2.3] * 50 + [100.0] * 10] * 3, None),
+        ([blown_up_at(10)] * 3, LOWER),
+        ([blown_up_at(11)] * 3, None),
+        # Learns at once, and blows up at once.
+        ([[2.3, 1.5, 1.0, 0.8, 60.0, 1e4]] * 3, None),
+        ([AT_ONCE, typical(1)], None),
         # Seeds that failed have no curve, and no say.
         ([[], [], AT_ONCE], LOWER),
         ([[], [], typical(1)], None),
@@ -54,6 +64,20 @@ def test_a_wider_ramp_keeps_its_growth_and_its_group() -> None:
     assert wider(ramp, calm) == replace(ramp, high=30.0)
     assert wider(ramp, wild) == replace(ramp, high=pytest.approx(10 / 3))
     assert wider(replace(RAMP, group="head"), calm) == replace(HIGHER, group="head")
+
+
+@pytest.mark.parametrize(("blown_up", "lower"), [(2, True), (3, False)])
+def test_on_a_short_ramp_the_second_step_is_at_once(blown_up: int, lower: bool) -> None:
+    ramp = replace(RAMP, steps=7)
+    test = read_range_test("SGD", range(3), ramp_lrs(ramp), [blown_up_at(blown_up)] * 3)
+    assert wider(ramp, test) == (replace(LOWER, steps=6) if lower else None)
+
+
+@pytest.mark.parametrize(("high", "lower"), [(30.0, 10.0), (3.0, None), (2.0, None)])
+def test_a_linear_ramp_never_ends_where_it_begins(high: float, lower: float | None) -> None:
+    ramp = Ramp(low=1.0, high=high, steps=STEPS, growth="linear")
+    test = read_range_test("SGD", range(3), ramp_lrs(ramp), [AT_ONCE] * 3)
+    assert wider(ramp, test) == (None if lower is None else replace(ramp, high=lower))
 
 
 @pytest.mark.parametrize(("end", "expected"), [([0.9, 2.0, 9.0], None), ([0.5, 0.5, 0.51], HIGHER)])

@@ -119,6 +119,20 @@ def test_a_group_of_its_own_schedule_keeps_its_momentum_beside_a_cycle() -> None
     assert build_schedule(grouped(own), optimizer, (0.8, 0.4), 4).momenta(epoch=0, step=0) is None
 
 
+def test_momenta_are_known_before_they_are_in_place_and_zero_of_a_group_that_is_yet_to_come() -> None:
+    own, late = (ParamGroup(name=name, patterns=(f"{name}.*",), scheduler="none") for name in ("own", "late"))
+    # Two of the optimizer's groups are of `own`: the first of them speaks for it.
+    marked = [
+        {"params": [nn.Parameter(torch.zeros(2))], "lr": 0.8, "momentum": momentum, "lane_group": mark}
+        for mark, momentum in ((0, 0.5), (1, 0.3), (1, 0.2))
+    ]
+    lrs = (0.8, 0.4, 0.2)
+    schedule = build_schedule(grouped(own, late, scheduler="OneCycleLR"), SGD(marked), lrs, 4)
+    cycle = schedule_table("OneCycleLR", {}, [0.8], 24).momenta
+    assert cycle is not None
+    assert schedule.momenta(epoch=1, step=5) == (cycle[5][0], 0.3, 0.0)
+
+
 def test_a_plateau_lowers_its_own_groups_only() -> None:
     own = ParamGroup(name="own", patterns=("own.*",), scheduler="ReduceLROnPlateau", scheduler_params={"patience": 0})
     optimizer = optimizer_with((0.8, 0.4))

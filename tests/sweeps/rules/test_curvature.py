@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sweeps.domains import Fixed
 from sweeps.objective import Objective
-from sweeps.rangetest import ramp_lrs
+from sweeps.rangetest import ramp_lrs, read_range_test
 from sweeps.records import Ramp
 from sweeps.rules.curvature import curvature, curvature_of
 from sweeps.spec import OptimizerSpec, RangeTestSpec, SchedulerSpec
@@ -76,8 +76,25 @@ def test_the_range_test_of_a_sweep_finds_both(mu: float, L: float) -> None:
         [3.0, 2.0, 1.0, 0.5],
         [1.0, 0.5, 0.6, 0.7, 0.8],
         [1.0, 0.5, 100.0, 200.0],
+        [1.0, 0.5, 5.0, 20.0, 49.0],
         [0.5, -1.0, 10.0, 100.0, 1000.0],
+        [0.5, 0.0, 10.0, 100.0, 1000.0],
     ],
 )
 def test_a_ramp_that_did_not_blow_up_says_nothing(losses: list[float]) -> None:
     assert curvature_of([0.01 * 2**step for step in range(len(losses))], losses) is None
+
+
+def test_three_steps_that_grow_the_loss_a_hundredfold_have_blown_up() -> None:
+    assert curvature_of([0.1, 0.2, 0.4, 0.8, 1.6], [1.0, 0.5, 5.0, 20.0, 51.0]) is not None
+
+
+@pytest.mark.parametrize(
+    ("blown_up", "seeds", "found"), [(1, 2, False), (2, 5, False), (2, 4, False), (2, 3, True), (0, 0, False)]
+)
+def test_most_seeds_must_blow_up(blown_up: int, seeds: int, found: bool) -> None:
+    task, lrs = Quadratic(mu=1.0, L=10.0, dimensions=5), ramp_lrs(Ramp(low=1e-6, high=10.0, steps=100))
+    losses = [losses_of(task, lrs)] * blown_up + [[1.0] * 100] * (seeds - blown_up)
+    said = curvature(read_range_test("SGD", range(seeds), lrs, losses))
+    assert (said is not None) is found
+    assert said is None or said == curvature_of(lrs, losses[0])

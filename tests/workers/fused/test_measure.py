@@ -1,5 +1,7 @@
 """Measured lanes: how many fit, how quick they are, and why they cannot be stacked."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -71,6 +73,90 @@ def test_fewer_lanes_are_timed_where_time_is_short() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "most", "lanes", "limit"),
+    [
+        # Of 0.3 s, three rounds at 10 ms a lane.
+        ({"steps": 0}, 256, 10, 0.3),
+        ({"steps": 1500}, 256, 10, 0.3),
+        # A fiftieth of the work to come: of its time, or of its steps, 16 of which are made.
+        ({"steps": 900}, 256, 6, 0.18),
+        ({"steps": 100}, 256, 4, 0.02),
+        ({"steps": 10_000}, 256, 12, 0.3),
+        ({"steps": 10**6}, 256, 32, 0.3),
+        ({"steps": 10**6}, 5, 5, 0.3),
+        ({"steps": 10**6, "lanes": 3}, 256, 3, 0.3),
+        ({"steps": 10**6, "lanes": 1}, 256, 2, 0.3),
+    ],
+)
+def test_so_many_lanes_are_timed_as_the_time_for_it_allows(
+    monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any], most: int, lanes: int, limit: float
+) -> None:
+    limits = []
+
+    def medians(device: torch.device, steps: Any, limit: float) -> list[float]:
+        limits.append(limit)
+        return [1.0] * len(steps)
+
+    monkeypatch.setattr(measure, "fitting", lambda prepared, stacked, workers: most)
+    monkeypatch.setattr(measure, "_timed", lambda device, step: 0.01)
+    monkeypatch.setattr(measure, "_medians", medians)
+    assert measured(Task(layers()), **wanted).stacked == {lanes: 1.0 / lanes}
+    assert limits == pytest.approx([limit])
+
+
+def test_six_optimizers_are_timed_alone_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = []
+
+    def medians(device: torch.device, steps: Any, limit: float) -> list[float]:
+        timed.append(len(steps))
+        return [*map(float, range(1, len(steps))), 1.0]
+
+    monkeypatch.setattr(measure, "_medians", medians)
+    names = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "Adamax", "RAdam")
+    probe = measured(Task(layers()), [a_job(optimizer=name) for name in names], lanes=2)
+    assert timed == [6 + 1]
+    assert probe.alone == 3.5
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "clock"),
+    [("cpu", 1, time.thread_time), ("cpu", 2, time.perf_counter), ("cuda", 1, time.perf_counter)],
+)
+def test_only_what_one_thread_does_is_timed_by_its_own_clock(
+    monkeypatch: pytest.MonkeyPatch, device: str, threads: int, clock: Callable[[], float]
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert measure.clock_of(torch.device(device)) is clock
+
+
+def test_a_step_takes_the_mean_of_three_after_one_that_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, costs = [0.0], iter([100.0, 1.0, 2.0, 6.0])
+
+    def step() -> None:
+        clock[0] += next(costs)
+
+    monkeypatch.setattr(measure, "clock_of", lambda device: lambda: clock[0])
+    assert measure._timed(torch.device("cpu"), step) == 3.0
+
+
+@pytest.mark.parametrize(("limit", "rounds"), [(0.0, 3), (600.0, 40)])
+def test_all_kinds_of_steps_are_timed_in_turns_for_three_to_forty_rounds_after_one_that_is_not(
+    monkeypatch: pytest.MonkeyPatch, limit: float, rounds: int
+) -> None:
+    took = iter([float(seconds) for each in (1000, *range(1, 41)) for seconds in (each, 10 * each)])
+    turns: list[Any] = []
+
+    def timed(device: torch.device, step: Any) -> float:
+        turns.append(step)
+        return next(took)
+
+    monkeypatch.setattr(measure, "_timed", timed)
+    middle = (1 + rounds) / 2
+    assert measure._medians(torch.device("cpu"), [len, max], limit) == [middle, 10 * middle]
+    assert turns == [len, max] * (1 + rounds)
+
+
+@pytest.mark.parametrize(
     ("crowded", "exact", "stacked", "planned"),
     [
         # Twice as slow a moment for the fewer lanes, and for what is alone beside them.
@@ -114,6 +200,24 @@ def test_memory_bounds_the_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 < some < 256
     assert most(500_000, workers=2) == pytest.approx(some / 2, abs=1)
     assert most(0) == 1
+
+
+@pytest.mark.parametrize(
+    ("free", "workers", "most"), [(3_000_000, 1, 40), (3_000_000, 2, 20), (1_192_500, 1, 15), (74_999, 1, 1)]
+)
+def test_lanes_take_two_fifths_of_what_is_free_each_what_it_keeps_and_seven_copies_of_its_parameters(
+    monkeypatch: pytest.MonkeyPatch, free: int, workers: int, most: int
+) -> None:
+    monkeypatch.setattr(fitting, "free_bytes", lambda device: free)
+
+    def stacked(lanes: int) -> Callable[[], object]:
+        # Of float32: 2,000 bytes of each lane, and 40,000 that all share.
+        own, shared = torch.ones(lanes, 500, requires_grad=True), torch.ones(10_000, requires_grad=True)
+        return lambda: (own * own).sum() + (shared * shared).sum()
+
+    # Parameters of 4,000 bytes.
+    ready = prepared(Task(lambda: nn.Linear(100, 10, bias=False), dtype=torch.float32))
+    assert fitting.fitting(ready, stacked, workers) == most
 
 
 def test_larger_models_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
