@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from workers.fused.convolution import convolution
 from workers.fused.crossentropy import cross_entropy
 from workers.fused.linear import linear
+from workers.fused.normalization import batch_norm
 from workers.fused.pooling import max_pool
 
 
@@ -46,6 +47,7 @@ def _operations(planned: int) -> Mapping[Any, Callable[..., Any]]:
         Tensor.requires_grad.__get__: _requires_grad,  # type: ignore[attr-defined]
         F.embedding: _embedding,
         F.dropout: _dropout,
+        F.batch_norm: batch_norm,
         F.cross_entropy: cross_entropy,
         F.linear: linear(planned),
         **{convolve: convolution(convolve) for convolve in (F.conv1d, F.conv2d, F.conv3d)},

@@ -1,4 +1,4 @@
-"""What runs otherwise under vmap than for one model, against torch's own: convolutions."""
+"""What runs otherwise under vmap than for one model, against torch's own: convolutions, batch norm."""
 
 from typing import Any
 
@@ -64,3 +64,28 @@ def test_lanes_may_share_what_they_convolve() -> None:
         found = vmap(F.conv2d, in_dims=(None, 0))(image, weight)
     for own, kernel in zip(found, weight, strict=True):
         torch.testing.assert_close(own, F.conv2d(image, kernel))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("affine", [True, False], ids=["affine", "plain"])
+@pytest.mark.parametrize("shape", [(8, 5), (4, 5, 3, 3)], ids=["rows", "pictures"])
+def test_a_vmapped_batch_norm_is_that_of_each_lane(shape: tuple[int, ...], affine: bool, training: bool) -> None:
+    values = torch.randn(LANES, *shape, dtype=torch.float64, requires_grad=True)
+    scales = [torch.randn(LANES, 5, dtype=torch.float64, requires_grad=True) for _ in range(2 * affine)]
+    means, variances = torch.randn(LANES, 5, dtype=torch.float64), 1 + torch.rand(LANES, 5, dtype=torch.float64)
+    moved = [means.clone(), variances.clone()]
+
+    def norm(values: Any, mean: Any, variance: Any, *scales: Any) -> Any:
+        return F.batch_norm(values, mean, variance, *scales, training=training, momentum=0.3)
+
+    with mended():
+        found = vmap(norm)(values, *moved, *scales)
+    alone = torch.stack([norm(*own) for own in zip(values, means, variances, *scales, strict=True)])
+    assert torch.equal(found, alone)
+    assert torch.equal(moved[0], means)
+    assert torch.equal(moved[1], variances)
+    push, inputs = torch.randn_like(found), (values, *scales)
+    for own, torchs in zip(
+        torch.autograd.grad(found, inputs, push), torch.autograd.grad(alone, inputs, push), strict=True
+    ):
+        torch.testing.assert_close(own, torchs, rtol=1e-12, atol=1e-12)

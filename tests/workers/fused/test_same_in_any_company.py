@@ -26,7 +26,14 @@ def few(task: Any) -> PreparedTask:
     return prepared(task)
 
 
-TASKS = {"perceptron": few(DigitsMLP()), "convolutions": few(DigitsCNN())}
+class Normed(DigitsMLP):
+    """Normalizes batches."""
+
+    def model(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+
+
+TASKS = {"perceptron": few(DigitsMLP()), "convolutions": few(DigitsCNN()), "batch norm": few(Normed())}
 WATCHED: dict[str, dict[str, Any]] = {
     "SGD": {"optimizer": "SGD", "optimizer_params": {"momentum": 0.9}, "scheduler": "OneCycleLR"},
     "Adam": {"optimizer": "Adam", "initial_lr": 3e-3, "scheduler": "StepLR", "scheduler_params": {"step_size": 1}},
