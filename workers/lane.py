@@ -17,8 +17,10 @@ from workers.accumulation import Accumulated, parts_of
 from workers.data import Batches, Mapped
 from workers.grouped import GroupedOptimizer
 from workers.inmemory import InMemory
+from workers.keeping import moved, numbers_of, set_numbers, set_tensors, tensors_beside
 from workers.looks import Looks
 from workers.lrcurves import EpochLrs, LrCurves
+from workers.means import Means
 from workers.memory import is_short_of_memory
 from workers.optimizers import needs_closure, set_mode
 from workers.prepared import PreparedTask
@@ -57,11 +59,12 @@ class Lane:
     """One trial in training. `epoch` and `step` count what is done."""
 
     def __init__(self, prepared: PreparedTask, job: Job):
-        self._prepared, self.job = prepared, job
+        self._shared, self._prepared, self.job = prepared.task, prepared.own(), job
         self._needs = optimizer_row(job.optimizer).needs
         self.data = _full_batch(job.optimizer, prepared.train) if self._needs.full_batch else prepared.train
         seed_model(job.seed)
-        self.model = prepared.model()
+        self.model = self._prepared.model()
+        self._numbers = numbers_of(self.model, self._prepared.task)
         self._grouped = GroupedOptimizer(self.model, job)
         self.optimizer, self.initial_lrs = self._grouped.optimizer, self._grouped.initial_lrs
         self.by_closure = needs_closure(job.optimizer, self.optimizer)
@@ -240,7 +243,7 @@ class Lane:
             )
 
     def evaluate(self, stride: int = 1) -> dict[str, float]:
-        """The validation metrics, each the mean over all examples; empty without validation data.
+        """The validation metrics, each the mean over all examples that have it; empty without validation data.
 
         Only every `stride`-th batch is looked at. Where the task raises an error over weights that are no longer finite
         the loss is NaN, and what the trial is judged by.
@@ -257,14 +260,10 @@ class Lane:
         if self._prepared.val is None:
             return {}
         self.model.eval()
-        sums: dict[str, Tensor] = {}
-        count = 0
+        means = Means()
         for batch in islice(self._prepared.val.in_order(), 0, None, stride):
-            weight = example_count(batch)
-            count += weight
-            for name, value in self._prepared.metrics(self.model, batch).items():
-                sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.double() * weight
-        return {name: float(total) / count for name, total in sums.items()}
+            means.add(self._prepared.metrics(self.model, batch), example_count(batch))
+        return means.numbers()
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on: RNG streams and data order follow from seed and epoch."""
@@ -279,6 +278,8 @@ class Lane:
             "buffers": {name: _copy(value) for name, value in beside.items()},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "numbers": moved(self._numbers, numbers_of(self.model, self._prepared.task)),
+            "task": tensors_beside(self._prepared.task, self._shared),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -295,6 +296,9 @@ class Lane:
         set_mode(self.optimizer, training=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        # Checkpoints of an earlier version have neither.
+        set_numbers(self.model, self._prepared.task, state.get("numbers", {}))
+        set_tensors(self._prepared.task, state.get("task", {}))
 
 
 def _copy(value: Any) -> Any:

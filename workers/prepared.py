@@ -1,7 +1,8 @@
 """A task made ready: its data on a device, its loss and metrics as a worker computes them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -44,6 +45,22 @@ class PreparedTask:
             precision=precision,
         )
 
+    def own(self) -> "PreparedTask":
+        """The same for one trial: what the task's methods assign to `self` is the trial's own.
+
+        What `self` holds is shared, caches say. A task that cannot be copied is shared itself.
+        """
+        return replace(self, task=_copied(self.task))
+
+    def apart(self) -> "PreparedTask":
+        """The same for stacked lanes, whose tensors are of no use elsewhere: caches of the task get none."""
+        task = _copied(self.task)
+        if task is not self.task:
+            for key, value in vars(task).items():
+                if type(value) in (dict, list, set):
+                    setattr(task, key, copy(value))
+        return replace(self, task=task)
+
     def model(self) -> nn.Module:
         """A new model of the task's, on the device."""
         made = _of_task("model", self.task.model)
@@ -73,6 +90,14 @@ class PreparedTask:
                 values.pop("loss", None)
                 values = {"loss": _of_task("loss", self.task.loss, model, batch), **values}
         return {f"val/{name}": _scalar(name, value) for name, value in values.items()}
+
+
+def _copied(task: Task) -> Task:
+    try:
+        return copy(task)
+    except Exception:
+        # A class of the user's may raise anything, and may have no attributes of its own.
+        return task
 
 
 def _of_task(name: str, method: Callable[..., Any], *args: Any) -> Any:

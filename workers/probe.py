@@ -22,6 +22,7 @@ def probe(prepared: PreparedTask, candidates: Iterable[Job] = ()) -> TaskInfo:
     Raises TaskError for a loss that is no loss, UserError for a candidate that asks for what there is not; one that
     cannot train this model on these data is refused in what it returns.
     """
+    prepared = prepared.own()
     seed_model(0)
     model = prepared.model()
     _check_model(model, prepared.model())

@@ -36,8 +36,8 @@ def check_stacking(prepared: PreparedTask, data: Batches) -> None:
     template = Template(prepared, batches[0])
     stacked = StackedModel(template)
     validation = None if prepared.val is None else next(prepared.val.in_order())
-    alone = [dict(_alone(prepared, stacked, _model(prepared, place), place, batches, validation)) for place in _PLACES]
-    stacked.adopt([_model(prepared, place) for place in _PLACES])
+    alone = [dict(_alone(prepared.own(), stacked, place, batches, validation)) for place in _PLACES]
+    stacked.adopt([_model(prepared.own(), place) for place in _PLACES])
     for name, values in _stacked(prepared, template, stacked, batches, validation):
         for value, own in zip(values, (each[name] for each in alone), strict=True):
             _compare(name, value, own, prepared.precision)
@@ -49,8 +49,9 @@ def _model(prepared: PreparedTask, place: Place) -> nn.Module:
 
 
 def _alone(
-    prepared: PreparedTask, stacked: StackedModel, model: nn.Module, place: Place, batches: list[Any], validation: Any
+    prepared: PreparedTask, stacked: StackedModel, place: Place, batches: list[Any], validation: Any
 ) -> _Numbers:
+    model = _model(prepared, place)
     seed_epoch(*place)
     model.train(_is_training(stacked, prepared))
     for number, batch in enumerate(batches, start=1):

@@ -16,6 +16,7 @@ from workers.fused.stacking import Stacking
 from workers.fused.streams import RandomStreams
 from workers.inmemory import Indexed
 from workers.lane import LOOK_EVERY, EpochCurve, Lane
+from workers.means import Means
 from workers.structures import example_count
 from workers.task import Batch
 
@@ -181,21 +182,16 @@ class FusedEngine:
         return list(islice(cycle(lanes), len(self._model.flat)))
 
     def evaluate(self, stride: int = 1) -> list[tuple[Lane, dict[str, float]]]:
-        """The validation metrics of every lane, each the mean over all examples; empty without validation data.
+        """The validation metrics of every lane, each the mean over all examples that have it; empty without such data.
 
         Those of lanes that left early are from when they did. Only every `stride`-th batch is looked at.
         """
         lanes, early = self.lanes, list(self._early.items())
         if self._prepared.val is None or not lanes:
             return early + [(lane, {}) for lane in lanes]
-        sums: dict[str, Tensor] = {}
-        count = 0
+        means = Means()
         for batch in islice(self._prepared.val.in_order(), 0, None, stride):
-            weight = example_count(batch)
-            count += weight
             with self._draws or nullcontext():
-                metrics = self._model.metrics(spread(batch, len(self._model.flat)))
-            for name, values in metrics.items():
-                sums[name] = sums.get(name, torch.zeros((), device=values.device)) + values.double() * weight
-        means = {name: (total / count).tolist() for name, total in sums.items()}
-        return early + [(lane, {name: values[row] for name, values in means.items()}) for row, lane in enumerate(lanes)]
+                means.add(self._model.metrics(spread(batch, len(self._model.flat))), example_count(batch))
+        by_name = means.of_lanes()
+        return early + [(lane, {key: values[row] for key, values in by_name.items()}) for row, lane in enumerate(lanes)]

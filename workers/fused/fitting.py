@@ -34,5 +34,5 @@ def _kept(prepared: PreparedTask, lanes: int, step: Callable[[], object]) -> int
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         step()
-    parameters = sum(each.nbytes for each in prepared.model().parameters())
+    parameters = sum(each.nbytes for each in prepared.own().model().parameters())
     return sum(kept.values()) + _COPIES * lanes * parameters

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workers.fused.alike import alike
 from workers.fused.streams import RandomStreams
+from workers.keeping import in_words, moved, numbers_of
 from workers.prepared import PreparedTask
 from workers.seeding import seed_model
 from workers.task import Batch
@@ -73,18 +75,11 @@ class Template:
 
     def __init__(self, prepared: PreparedTask, batch: Batch):
         seed_model(0)
+        prepared = prepared.apart()
         # Some models come in evaluation mode.
         model = prepared.model().train()
-        streams = RandomStreams(prepared.device)
-        before = streams.get()
-        prepared.loss(model, batch).backward()  # type: ignore[no-untyped-call]
-        # What only the first batch moves, as a cache of its shapes, is the same for all.
-        own = _own_state(model)
-        prepared.loss(model, batch)
-        if moved := [name for name, value in _own_state(model).items() if own.get(name) != value]:
-            raise CannotFuse(f"it moves {moved[0]} from batch to batch, which all lanes would share")
         self.precision = prepared.precision
-        self.draws = streams.moved(before)
+        self.draws = _train_twice(prepared, model, batch)
         """Whether training draws random numbers."""
         self.layout = Layout.of(model)
         self.buffers = tuple(name for name, _ in model.named_buffers())
@@ -124,15 +119,43 @@ class Template:
             raise CannotFuse("it reaches parameters otherwise than by their names, through a list of them say")
 
 
-def _own_state(model: nn.Module) -> dict[str, str]:
-    """What training may move that is no tensor: random streams that are not torch's, numbers that modules keep."""
-    streams = {"Python's random": repr(random.getstate()), "numpy.random": repr(np.random.get_state())}
-    return streams | {
-        f"{name}.{key}".lstrip("."): repr(value)
-        for name, module in model.named_modules()
-        for key, value in vars(module).items()
-        if isinstance(value, bool | int | float)
-    }
+def _train_twice(prepared: PreparedTask, model: nn.Module, batch: Batch) -> bool:
+    """Whether training draws random numbers; the model is left with the gradients of the batch.
+
+    Raises CannotFuse if the same weights and draws give the batch another loss the second time, or would some day.
+    """
+    streams = RandomStreams(prepared.device)
+    tensors = [*model.parameters(), *model.buffers()]
+    values, before = [each.detach().clone() for each in tensors], streams.get()
+    loss = prepared.loss(model, batch)
+    loss.backward()  # type: ignore[no-untyped-call]
+    # What only the first batch moves, as a cache of its shapes, is the same for all.
+    foreign, numbers, drawn = _foreign_streams(), numbers_of(model, prepared.task), streams.moved(before)
+    streams.set(before)
+    for each, value in zip(tensors, values, strict=True):
+        each.data.copy_(value)
+    again = prepared.loss(model, batch)
+    moving = [name for name, state in _foreign_streams().items() if state != foreign[name]]
+    if name := next(iter(moving), in_words(moved(numbers, numbers_of(model, prepared.task)))):
+        raise CannotFuse(f"it moves {name} from batch to batch, which all lanes would share")
+    if not _same(again, loss):
+        raise CannotFuse(
+            "its loss depends on what it keeps of earlier batches, which all lanes would share; a buffer is "
+            "each lane's own"
+        )
+    return drawn
+
+
+def _same(again: Tensor, loss: Tensor) -> bool:
+    """True for one loss twice: on a CPU up to the rounding of sums by several threads, on a GPU up to its noise."""
+    if loss.device.type != "cpu":
+        return alike(again, loss)
+    return torch.allclose(again.double(), loss.double(), rtol=1e-6, atol=0.0, equal_nan=True)
+
+
+def _foreign_streams() -> dict[str, str]:
+    """Where the random streams stand that are not torch's."""
+    return {"Python's random": repr(random.getstate()), "numpy.random": repr(np.random.get_state())}
 
 
 def _places(model: nn.Module) -> list[tuple[dict[str, Any], str, str]]:

@@ -374,7 +374,7 @@ LOOPED: Mapping[str, tuple[Task, str]] = {
     "item in the loss": (ItemLoss(layers()), ".item()"),
     "item in the metrics": (ItemMetric(layers()), ".item()"),
     "checkpoint": (Task(lambda: Checkpointing(WIDTH, 2)), "as checkpointing does"),
-    "a tensor in place": (Task(Shared), "writes into a tensor that all lanes share"),
+    "a tensor in place": (Task(Shared), "keeps of earlier batches"),
     "a buffer assigned": (Task(Assigning), "assigns mean anew"),
     "a counter in Python": (Task(Counting), "moves calls from batch to batch"),
     "a hook on a parameter": (Task(Hooked), "its parameters have hooks"),
