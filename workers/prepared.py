@@ -56,9 +56,9 @@ class PreparedTask:
         """The same for stacked lanes, whose tensors are of no use elsewhere: caches of the task get none."""
         task = _copied(self.task)
         if task is not self.task:
-            for key, value in vars(task).items():
-                if type(value) in (dict, list, set):
-                    setattr(task, key, copy(value))
+            # Not by setattr(), which frozen dataclasses refuse; those with slots have no such dictionary.
+            own = getattr(task, "__dict__", {})
+            own |= {key: copy(value) for key, value in own.items() if type(value) in (dict, list, set)}
         return replace(self, task=task)
 
     def model(self) -> nn.Module:

@@ -1,6 +1,7 @@
 """What a task or a model keeps from batch to batch is each trial's own, and goes on with it."""
 
 import copy
+from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,15 @@ def test_a_cache_of_the_tasks_gets_no_tensor_of_stacked_lanes() -> None:
         assert stacked.jobs[key].steps == pytest.approx(alone.steps, rel=1e-5)
     # Trials that take turns share what it holds.
     assert task.ones.keys() == {8, 6, 1}
+
+
+@pytest.mark.parametrize("slots", [False, True])
+def test_a_frozen_task_is_stacked(slots: bool) -> None:
+    """Nothing can be assigned to it, and with slots it has no dictionary."""
+    made = make_dataclass("Made", [("sizes", list, field(default_factory=list))], frozen=True, slots=slots)
+    methods = {name: getattr(Regression, name) for name in ("data", "loss", "metrics")}
+    frozen = type("Frozen", (made,), {"model": lambda self: nn.Linear(4, 2), "__slots__": (), **methods})
+    assert tell(prepared(frozen()), jobs()).notices == []
 
 
 def test_a_task_that_cannot_be_copied_trains_all_the_same() -> None:
