@@ -30,14 +30,12 @@ from sweeps.lanerecords import LanePlan, Rehearsal
 from sweeps.lanes import lane_plan
 from sweeps.objective import Objective
 from sweeps.records import Budget, Job, Report
-from sweeps.spec import LanesSpec
+from sweeps.spec import LanesSpec, Precision
 from workers.cohort import Cohort
 from workers.fused.measure import clock_of, measure_lanes
 from workers.fused.stacking import Stacking
-from workers.memory import keep_freed_memory
-from workers.precision import Precision, set_precision
 from workers.prepared import PreparedTask
-from workers.quickoptim import keep_compiler_out
+from workers.process import set_up_process
 from workers.tasks.vision.resnet import ResNet
 
 Spans = SimpleQueue[tuple[float, float]]
@@ -137,11 +135,7 @@ def seconds(
 
 def make_ready(name: str, device: str, precision: Precision) -> PreparedTask:
     """The task in this process, which trains as a worker's does."""
-    keep_compiler_out()
-    keep_freed_memory()
-    set_precision(precision)
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    set_up_process(threads=1, precision=precision)
     return PreparedTask.of(MODELS[name], torch.device(device), precision)
 
 

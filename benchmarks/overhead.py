@@ -28,9 +28,8 @@ from sweeps.records import Budget, Ended, Job, Report
 from sweeps.specfile import parse_spec
 from workers.cohort import Cohort
 from workers.loading import load_task
-from workers.memory import keep_freed_memory
 from workers.prepared import PreparedTask
-from workers.quickoptim import keep_compiler_out
+from workers.process import set_up_process
 
 
 def spec(trials: int, epochs: int) -> dict[str, object]:
@@ -104,10 +103,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    keep_compiler_out()
-    keep_freed_memory()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    set_up_process(threads=1)
     print("| trials | bare training, s | start-up, s | whole sweep, s | whole / (bare + start-up) | lanes |")
     print("|---|---|---|---|---|---|")
     rows = []

@@ -1,4 +1,4 @@
-"""Matrix products by oneDNN, on processors where those that torch takes, MKL's, are slow.
+"""Matrix products: MKL's so that they round alike, oneDNN's on processors where MKL's, which torch takes, are slow.
 
 MKL 2024.2, which torch 2.13 brings, uses the wide AVX-512 instructions on Intel's processors alone; oneDNN, which torch
 brings too, uses them on AMD's as well and makes large products in half the time. Torch hands it float32 products
@@ -6,6 +6,7 @@ where bfloat16 is allowed inside of them. That it then rounds to bfloat16 only o
 the library's choice, so it is tried out before it is relied on.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,6 +18,15 @@ from torch import Tensor
 _LARGE = 6_000_000
 """Multiplications from which on oneDNN is quicker: a call of it costs more than one of MKL's."""
 _TRIED = 64
+
+
+def round_alike() -> None:
+    """Has MKL round a product alike wherever its factors lie in memory, in a process that has made none so far.
+
+    Left to itself it does not where rows are no multiple of 64 bytes, so that a lane of odd widths would notice who
+    stands before it. MKL looks at MKL_CBWR at its first product, and the user's own setting stays.
+    """
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
 def onednn_pays(multiplications: int, like: Tensor) -> bool:

@@ -17,11 +17,9 @@ from workers.driver import drive
 from workers.fused.measure import measure_lanes
 from workers.fused.stacking import Stacking
 from workers.mailbox import Mailbox
-from workers.memory import keep_freed_memory
-from workers.precision import set_precision
 from workers.prepared import PreparedTask
 from workers.probe import probe
-from workers.quickoptim import keep_compiler_out
+from workers.process import set_up_process
 from workers.task import Task
 from workers.tracebacks import user_traceback
 from workers.trial import train_function
@@ -42,12 +40,7 @@ class Worker:
         precision: Precision = "float32",
         provided: Mapping[str, Any] | None = None,
     ):
-        keep_compiler_out()
-        keep_freed_memory()
-        torch.set_num_threads(threads)
-        # Denormal numbers slow diverging and dying lanes down several times over.
-        torch.set_flush_denormal(True)
-        set_precision(precision)
+        set_up_process(threads=threads, precision=precision)
         self._make_task, self._precision = make_task, precision
         self._provided = dict(provided or {})
         self._device = torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")

@@ -14,14 +14,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from benchmarks.picks.measured import measure
 from benchmarks.picks.picktask import PARTS
 from benchmarks.picks.report import by_task, calibration, regrets, within, worst
 from benchmarks.picks.tasks import TASKS
-from workers.memory import keep_freed_memory
-from workers.quickoptim import keep_compiler_out
+from workers.process import set_up_process
 
 
 def main() -> None:
@@ -33,10 +30,7 @@ def main() -> None:
     parser.add_argument("--floor", action="store_true", help="also what the whole grid picks with other seeds")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "lrsweep-picks")
     options = parser.parse_args()
-    keep_compiler_out()
-    keep_freed_memory()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    set_up_process(threads=1)
     rows = []
     for name, task in TASKS.items():
         if task.part == options.part and name in (options.tasks.split(",") if options.tasks else TASKS):
