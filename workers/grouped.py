@@ -46,7 +46,10 @@ class GroupedOptimizer:
                 del self._waiting[index]
 
     def _made(self, index: int, group: ModelGroup) -> Optimizer:
-        made = self._maker.make([{"params": list(group.parameters), "lr": group.lr}], group.params)
+        try:
+            made = self._maker.make([{"params": list(group.parameters), "lr": group.lr}], group.params)
+        except UserError as error:
+            raise UserError(f"group {group.name}: {error}") from error
         for each in made.param_groups:
             each[LANE_GROUP] = index
         return made

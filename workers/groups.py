@@ -9,7 +9,7 @@ from torch import nn
 
 from sweeps.domains import Value
 from sweeps.errors import UserError
-from sweeps.groups import LR_MULTIPLIER, ParamGroup
+from sweeps.groups import LR_MULTIPLIER, REST, ParamGroup
 from sweeps.paramnames import params_of
 from sweeps.records import Job
 
@@ -21,6 +21,7 @@ _SHOWN = 12
 class ModelGroup:
     """Parameters that train alike: from this LR, with hyperparameters over the trial's, from this epoch (from 0) on."""
 
+    name: str
     parameters: tuple[nn.Parameter, ...]
     lr: float
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -59,6 +60,7 @@ def model_groups(model: nn.Module, job: Job) -> tuple[ModelGroup, ...]:
         params = params_of(job.optimizer_params, group.name)
         groups.append(
             ModelGroup(
+                name=group.name,
                 parameters=tuple(taken),
                 lr=job.initial_lr * float(params.pop(LR_MULTIPLIER, 1.0)),  # type: ignore[arg-type]
                 params=params,
@@ -66,7 +68,7 @@ def model_groups(model: nn.Module, job: Job) -> tuple[ModelGroup, ...]:
             )
         )
     if left or not groups:
-        groups.insert(0, ModelGroup(parameters=tuple(left), lr=job.initial_lr))
+        groups.insert(0, ModelGroup(name=REST, parameters=tuple(left), lr=job.initial_lr))
     if all(group.from_epoch > 0 for group in groups):
         raise UserError(
             "every parameter is frozen at first: "

@@ -115,7 +115,7 @@ def test_what_torch_refuses_for_a_group_alone_it_refuses() -> None:
     params: dict[str, Value] = {"momentum": 0.9, "nesterov": True, "head.momentum": 0.0}
     with pytest.raises(ValueError, match="Nesterov momentum requires a momentum and zero dampening"):
         GroupedOptimizer(TwoParts().model(), a_trial(optimizer_params=params))
-    with pytest.raises(UserError, match="unknown argument of SGD 'eps'"):
+    with pytest.raises(UserError, match="group head: unknown argument of SGD 'eps'"):
         GroupedOptimizer(TwoParts().model(), a_trial(optimizer_params={"head.eps": 0.1}))
 
 
