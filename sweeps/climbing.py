@@ -1,4 +1,4 @@
-"""Where a pair's next turn puts its initial LR: up and down from the best LR known, by ever smaller factors."""
+"""Where a pair's next trial puts its initial LR: up and down from the best LR known, by ever smaller factors."""
 
 import math
 from collections import Counter
@@ -77,6 +77,24 @@ def next_turn(
             return {**point, f"{optimizer}.lr": lr}
         if times[pair] < _FEW or not _climbs(lrs[optimizer]):
             return point
+    return None
+
+
+def next_climb(tried: Sequence[Tried], lrs: Mapping[str, Domain], objective: Objective) -> Mapping[str, Value] | None:
+    """What the best pair tries next that has an LR left near its best; None where all have been climbed to their end.
+
+    >>> from sweeps.domains import Range
+    >>> tried = [Tried(pair=("Adam", "none"), lr=1e-3, value=0.5), Tried(pair=("SGD", "none"), lr=0.1, value=0.4)]
+    >>> lrs = {"Adam": Range(low=1e-4, high=0.1, log=True), "SGD": Range(low=1e-4, high=1.0, log=True)}
+    >>> next_climb(tried, lrs, Objective())
+    {'optimizer': 'SGD', 'scheduler': 'none', 'SGD.lr': 0.316...}
+    """
+    values = [(trial.value, trial.pair) for trial in tried if trial.value is not None]
+    values.sort(reverse=objective.direction == "maximize")
+    for optimizer, scheduler in dict.fromkeys(pair for _, pair in values):
+        lr = next_lr((optimizer, scheduler), tried, lrs[optimizer], objective)
+        if lr is not None:
+            return {"optimizer": optimizer, "scheduler": scheduler, f"{optimizer}.lr": lr}
     return None
 
 

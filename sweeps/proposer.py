@@ -5,14 +5,14 @@ workers proposes the same twice, whichever worker was quicker.
 """
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.climbing import next_turn, tried_so_far
+from sweeps.climbing import Tried, next_climb, next_turn, tried_so_far
 from sweeps.domains import Choice, Domain, Domains, Fixed, Range, Value, contains
 from sweeps.errors import UserError
 from sweeps.known import knowledge, verdict_window
@@ -100,8 +100,11 @@ class OptunaProposer:
         if config < len(self._starts):
             point, origin = self._starts[config]
             return self._ask(point, origin=origin)
-        if self._spec.sampler.name == "tpe" and config % 2 and (turn := self._turn()) is not None:
-            return self._ask(turn, origin="turn")
+        if self._spec.sampler.name == "tpe":
+            if config % 2 and (turn := self._turn()) is not None:
+                return self._ask(turn, origin="turn")
+            if config >= self._total / 2 and (climb := self._climb()) is not None:
+                return self._ask(climb, origin="climb")
         return self._ask(None, origin="sampler")
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -171,9 +174,17 @@ class OptunaProposer:
 
     def _turn(self) -> Point | None:
         """TPE soon keeps to the best pair, but people want an LR for every one of them."""
-        lrs = {name: domains["lr"] for name, domains in self._space.optimizers.items()}
-        tried = tried_so_far(self._proposals, self._known)
-        return next_turn(tuple(self._space.arms()), tried, lrs, self._spec.objective)
+        return next_turn(tuple(self._space.arms()), self._tried(), self._lrs(), self._spec.objective)
+
+    def _climb(self) -> Point | None:
+        """TPE spreads what few trials are left, where the best LR is known to lie near those that were best."""
+        return next_climb(self._tried(), self._lrs(), self._spec.objective)
+
+    def _tried(self) -> Sequence[Tried]:
+        return tried_so_far(self._proposals, self._known)
+
+    def _lrs(self) -> Mapping[str, Domain]:
+        return {name: domains["lr"] for name, domains in self._space.optimizers.items()}
 
     def _ask(self, fixed: Point | None, *, origin: str) -> Proposal:
         number = len(self._proposals)

@@ -1,4 +1,4 @@
-"""Where a pair's next turn puts its initial LR."""
+"""Where a pair's next trial puts its initial LR."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.climbing import Tried, next_lr
+from sweeps.climbing import Tried, next_climb, next_lr
 from sweeps.domains import Choice, Domain, Fixed, Range
 from sweeps.objective import Objective
 from tests.sweeps.simulation import simulate, simulated_spec
@@ -71,6 +71,45 @@ def test_a_trial_without_a_value_is_not_climbed_from_but_not_repeated_either() -
 @pytest.mark.parametrize("domain", [Fixed(value=0.1), Choice(values=(0.1, 0.2)), Range(low=0.0, high=1.0)])
 def test_only_a_logarithmic_range_is_climbed(domain: Domain) -> None:
     assert next_lr(PAIR, [Tried(pair=PAIR, lr=0.1, value=0.5)], domain, MINIMIZE) is None
+
+
+OTHER = ("SGD", "none")
+BOTH = {"Adam": LRS, "SGD": LRS}
+
+
+@pytest.mark.parametrize(("objective", "better"), [(MINIMIZE, 0.4), (MAXIMIZE, 0.6)])
+def test_the_best_pair_climbs_first(objective: Objective, better: float) -> None:
+    tried = [
+        Tried(pair=PAIR, lr=1e-3, value=0.5),
+        Tried(pair=OTHER, lr=0.1, value=better),
+        Tried(pair=("Adam", "StepLR"), lr=0.1),
+    ]
+    assert next_climb(tried, BOTH, objective) == {
+        "optimizer": "SGD",
+        "scheduler": "none",
+        "SGD.lr": pytest.approx(0.1 * 10**0.5),
+    }
+
+
+def test_the_next_best_pair_climbs_where_the_best_has_come_to_its_end() -> None:
+    ended = [Tried(pair=OTHER, lr=trial.lr, value=trial.value) for trial in climb(0.1, 0.1, 60)]
+    tried = [*ended, Tried(pair=PAIR, lr=1e-3, value=5.0)]
+    found = next_climb(tried, BOTH, MINIMIZE)
+    assert found is not None
+    assert (found["optimizer"], found["Adam.lr"]) == ("Adam", pytest.approx(10**-2.5))
+    assert next_climb(ended, BOTH, MINIMIZE) is None
+    assert next_climb([Tried(pair=PAIR, lr=1e-3)], BOTH, MINIMIZE) is None
+    assert next_climb([tried[-1]], {"Adam": Fixed(value=1e-3)}, MINIMIZE) is None
+
+
+def test_the_second_half_of_a_search_climbs_where_it_would_else_ask_tpe() -> None:
+    sweep = simulate(simulated_spec("tpe", "none", trials=40, starts=()))
+    origins = [proposal.origin for proposal in sweep.proposals]
+    climbs = [number for number, origin in enumerate(origins) if origin == "climb"]
+    assert climbs
+    assert climbs[0] == 20
+    assert all(number % 2 == 0 for number in climbs)
+    assert "sampler" in origins[:20]
 
 
 def test_a_search_climbs_every_pair_and_leaves_the_rest_to_tpe() -> None:

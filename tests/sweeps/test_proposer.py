@@ -229,7 +229,7 @@ def test_known_good_points_come_first_then_every_pair_then_the_sampler(sampler: 
     ]
     origins = [each.origin for each in proposals]
     assert origins[:5] == ["start"] * 5
-    assert {*origins[5:]} == ({"sampler", "turn"} if sampler == "tpe" else {"sampler"})
+    assert {*origins[5:]} == ({"sampler", "turn", "climb"} if sampler == "tpe" else {"sampler"})
     assert [each.number for each in proposals] == list(range(16))
 
 
