@@ -12,9 +12,6 @@ from sweeps.lanes import AT_ONCE
 from sweeps.records import Outcome, TrialResult
 from sweeps.spec import SweepSpec
 
-_MANY = 64
-"""Trials from which a search can do without what long trials in training will say; fewer wait for it."""
-
 
 class Known(Protocol):
     """Which results the trials of a sweep know when they are proposed, one after another."""
@@ -160,13 +157,12 @@ def _rounds_of(result: TrialResult, epochs: int) -> int:
 def knowledge(spec: SweepSpec, *, reach: int, epochs: int) -> Known:
     """What the proposals of a sweep know that reckons with so many lanes a worker and epochs a trial.
 
-    By rounds where lanes train in step and there are many trials. CMA-ES, which after a resume must draw again what it
-    drew, keeps to numbers: they are the same even if a repeated trial ends otherwise. A search that learns from nothing
-    waits for nothing.
+    By rounds where lanes train in step. CMA-ES, which after a resume must draw again what it drew, keeps to numbers:
+    they are the same even if a repeated trial ends otherwise. A search that learns from nothing waits for nothing.
     """
     if spec.sampler.name not in ("tpe", "cma-es") and spec.pruner.name == "none":
         return Window(size=spec.total_trials)
-    if _in_step(spec) and spec.total_trials >= _MANY and spec.sampler.name != "cma-es":
+    if _in_step(spec) and spec.sampler.name != "cma-es":
         at_once = reach if spec.lanes.count else max(reach, AT_ONCE)
         return Rounds(lanes=reach, at_once=at_once, epochs=epochs, window=search_window(spec, reach))
     return Window(size=search_window(spec, reach))

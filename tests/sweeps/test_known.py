@@ -142,12 +142,8 @@ def test_where_lanes_train_in_step_rounds_count_elsewhere_numbers(
     assert knowledge(spec, reach=8, epochs=EPOCHS) == expected
 
 
-def test_a_search_of_few_trials_waits_for_the_long_ones() -> None:
-    assert knowledge(a_spec(workers=WorkersSpec(count=1), trials=63), reach=8, epochs=EPOCHS) == Window(size=16)
-
-
 def test_lanes_that_were_asked_for_are_those_that_starting_points_have() -> None:
-    spec = a_spec(workers=WorkersSpec(count=1), lanes=LanesSpec(count=8), trials=64)
+    spec = a_spec(workers=WorkersSpec(count=1), lanes=LanesSpec(count=8))
     assert knowledge(spec, reach=8, epochs=EPOCHS) == Rounds(lanes=8, at_once=8, epochs=EPOCHS, window=16)
 
 
