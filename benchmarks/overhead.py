@@ -27,6 +27,7 @@ from sweeps.lanerecords import LanePlan
 from sweeps.records import Budget, Ended, Job, Report
 from sweeps.specfile import parse_spec
 from workers.cohort import Cohort
+from workers.fused.stacking import Stacking
 from workers.loading import load_task
 from workers.prepared import PreparedTask
 from workers.process import set_up_process
@@ -79,7 +80,7 @@ def trained(store: Path) -> tuple[LanePlan, list[Job]]:
 def bare(plan: LanePlan, jobs: list[Job]) -> float:
     """Seconds that these jobs take in the training loop alone."""
     prepared = PreparedTask.of(load_task("digits", {}).task, torch.device("cpu"))
-    cohort = Cohort(prepared, fused=plan.fused, most=plan.count)
+    cohort = Cohort(prepared, fused=plan.fused, most=plan.count, stacking=Stacking(prepared, planned=plan.count))
     waiting = iter(jobs)
     began = time.perf_counter()
     _refill(cohort, waiting, plan.count)

@@ -29,8 +29,9 @@ class Block:
 
 def names() -> list[str]:
     """Every page, as a path from the root."""
-    top = (ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md"))
-    return [path.relative_to(ROOT).as_posix() for path in (*top, *sorted((ROOT / "docs").rglob("*.md")))]
+    top = (ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))
+    folders = (page for folder in ("benchmarks", "docs") for page in sorted((ROOT / folder).rglob("*.md")))
+    return [path.relative_to(ROOT).as_posix() for path in (*top, *folders)]
 
 
 def blocks(*languages: str) -> list[Block]:
