@@ -1,6 +1,6 @@
 """How the cost of a sweep grows with its trials: seconds a trial and peak memory, for 100 and for 1,000 of them.
 
-python -m benchmarks.growth [--trials 100,1000] [--repeats 3]
+python -m benchmarks.growth [--trials 100,1000] [--repeats 5]
 
 A quadratic, twenty steps a trial, so that what is measured is asking, recording and MLflow, not training.
 Each sweep is a whole command in a process of its own; what a sweep of two trials takes is taken off as start-up. Memory
@@ -52,7 +52,7 @@ def measure(trials: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", default="100,1000")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     counts = [int(count) for count in options.trials.split(",")]
     found: dict[int, list[tuple[float, float]]] = {count: [] for count in (2, *counts)}

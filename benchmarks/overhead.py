@@ -1,6 +1,6 @@
 """What the service costs: a whole sweep against the same training with no service at all.
 
-python -m benchmarks.overhead [--trials 400] [--epochs 20] [--repeats 3]
+python -m benchmarks.overhead [--trials 400] [--epochs 32] [--repeats 5]
 
 Digits, MLP 64-128-128-10. The sweep is a whole command; then its very trials are trained again by the bare loop, as
 many lanes at once and stacked or in turns as the sweep had planned, without store, search or MLflow. What a sweep of
@@ -101,8 +101,8 @@ def _refill(cohort: Cohort, waiting: Iterator[Job], count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     set_up_process(threads=1)
     print("| trials | bare training, s | start-up, s | whole sweep, s | whole / (bare + start-up) | lanes |")
