@@ -11,6 +11,7 @@ from service.home import Home
 from service.records import Status
 from service.store import Store
 from service.tracking.projection import Projector
+from sweeps.lanerecords import LanePlan, LaneProbe
 from sweeps.records import Outcome, Probed, TaskInfo
 from sweeps.rules import apply_rules
 
@@ -305,6 +306,20 @@ def test_the_parent_answers(sweep: Sweep, home: Home, look: Look, tmp_path: Path
     assert [(each["scheduler"], each["initial_lr"]) for each in passports] == [("StepLR", 0.1), ("none", 0.05)]
     assert parent.tags["passport"].startswith("0.1 holds for digits, ")
     assert parent.tags["passport"] in note
+
+
+def test_the_parent_says_how_lanes_trained_and_what_was_timed(sweep: Sweep, home: Home, look: Look) -> None:
+    probe = LaneProbe(most=64, alone=3e-4, stacked={8: 2e-4}, compiled=1e-4, compile_seconds=20, uncompiled="no g++")
+    sweep.record.planned(LanePlan(count=8, fused=True, reason="it pays"), probe)
+    sweep.finish()
+    finished(sweep, home)
+
+    tags = look.runs()["sweep"].tags
+    assert tags["lanes"] == "8 stacked: it pays"
+    assert tags["lanes.timing"] == (
+        "a step of a lane: alone 0.30 ms, of 8 stacked 0.20 ms, compiled 0.10 ms, after 20.0 s of compiling"
+    )
+    assert tags["lanes.uncompiled"] == "no g++"
 
 
 @pytest.mark.parametrize(
