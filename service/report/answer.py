@@ -8,6 +8,7 @@ from service.report.material import Material
 from service.tracking.naming import budget_text, short_text, value_text
 from sweeps.paramnames import bare_names
 from sweeps.passport import Passport, Prediction
+from sweeps.picknotes import luck_notes
 from sweeps.records import Pick, RangeTest
 from sweeps.snippet import torch_lines
 
@@ -42,7 +43,8 @@ def _of_pick(pick: Pick, material: Material) -> Answer:
     value = f"{objective.metric} {pick.value:.4g}{seeds}, the best of {pick.tried} trials of this pair."
     as_good = f"LRs from {pick.low:.2g} to {pick.high:.2g} did as well within 5 %."
     evidence = [beside(pick)] if beside(pick) else []
-    if pick.luck is not None:
+    # A lucky pick's own notes say it, and what to expect.
+    if pick.luck is not None and not any(luck_notes(pick.luck)):
         evidence.append(f"It would win again in {luck_words(pick)}.")
     return Answer(
         head=f"Start {pick.optimizer} with {pick.scheduler} at",
