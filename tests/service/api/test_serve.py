@@ -47,7 +47,7 @@ def served(*args: str, **environment: str) -> Iterator[tuple[str, "subprocess.Po
     ) as process:
         where = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(300):
+            for _ in range(1200):
                 try:
                     httpx2.get(f"{where}/health")
                     break
@@ -67,7 +67,7 @@ def test_a_server_on_loopback_works_at_once_and_stops_when_told(url: str) -> Non
         with events as stream:
             next(stream.iter_lines())
             os.kill(process.pid, signal.SIGTERM)
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGTERM), said
     assert f"serving on {where}" in said
     assert "Traceback" not in said

@@ -89,11 +89,11 @@ def running(here: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
 def wait_for(here: Path, condition: Callable[[Store, str], bool]) -> None:
     """Waits until the newest sweep of the store is as wanted."""
     with Store.open(f"sqlite:///{here}/.lrsweep/lrsweep.db") as store:
-        for _ in range(600):
+        for _ in range(2400):
             if (sweeps := store.sweeps(limit=1)) and condition(store, sweeps[0].id):
                 return
             time.sleep(0.05)
-    pytest.fail("the sweep did not come that far within 30 seconds")
+    pytest.fail("the sweep did not come that far within two minutes")
 
 
 def curves(here: Path) -> dict[int, str]:

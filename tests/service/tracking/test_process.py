@@ -108,7 +108,7 @@ def test_who_leaves_while_it_closes_leaves_no_child(sweep: Sweep, home: Home, mo
     # As `with` does.
     assert tracking.close(patience=0) is None
     [child] = left
-    child.communicate(timeout=10)
+    child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL
 
 
