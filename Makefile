@@ -24,6 +24,7 @@ demo: install
 
 bench: install
 	$(BIN)/python -m benchmarks.lanes
+	$(BIN)/python -m benchmarks.floor
 	$(BIN)/python -m benchmarks.search --trials 32
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.growth

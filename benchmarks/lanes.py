@@ -64,6 +64,18 @@ def lenet() -> nn.Module:
     )
 
 
+class Rows(nn.Module):
+    """Reads the 28 rows of a picture, one after another."""
+
+    def __init__(self, layer: type[nn.RNNBase]):
+        super().__init__()
+        self.layer, self.out = layer(28, 32, batch_first=True), nn.Linear(32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.out(self.layer(x)[0][:, -1])
+        return scores
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """A classification task over made data."""
@@ -90,6 +102,8 @@ MODELS: Mapping[str, Made] = {
     "mlp": Made(make=lambda: mlp(64, 128, 128, 10), shape=(64,)),
     "lenet": Made(make=lenet, shape=(1, 16, 16)),
     "wide": Made(make=lambda: mlp(784, 512, 512, 10), shape=(784,)),
+    "lstm": Made(make=lambda: Rows(nn.LSTM), shape=(28, 28)),
+    "gru": Made(make=lambda: Rows(nn.GRU), shape=(28, 28)),
     "resnet18": Made(
         make=lambda: ResNet(10, (2, 2, 2, 2), bottleneck=False), shape=(3, 32, 32), batch_size=128, examples=2560
     ),

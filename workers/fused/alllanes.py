@@ -5,6 +5,7 @@ offers autograd.Function for that, which costs 0.15 ms a call: as much as the op
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,12 +20,17 @@ from torch._C._functorch import (
 )
 from torch._functorch.pyfunctorch import temporarily_pop_interpreter_stack
 
+from workers.structures import map_tensors
 
-def for_all_lanes(operation: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor | None:
+_AUTOCAST = ("cpu", "cuda")
+
+
+def for_all_lanes(operation: Callable[..., Any], *tensors: Tensor | None, anywhere: bool = False) -> Any:
     """What an operation on tensors [K, ...] gives for one lane's tensors [...] inside of a vmap, for all lanes at once.
 
-    The result has the lanes first as well. None, and nothing done, where more than a vmap is at work: the compiler,
-    autocast, another transform within the user's loss; on a GPU; and if a tensor is not of this vmap.
+    The result, a tensor or several, has the lanes first as well. None, and nothing done, where more than a vmap is at
+    work: the compiler, autocast, another transform within the user's loss; on a GPU, but for what pays `anywhere`; and
+    if a tensor is of no lane.
     """
     # First of all: the compiler does not follow what comes after.
     if torch.compiler.is_compiling() or get_dynamic_layer_stack_depth() != 1:
@@ -32,13 +38,14 @@ def for_all_lanes(operation: Callable[..., Tensor], *tensors: Tensor | None) -> 
     level = maybe_current_level()
     assert level is not None
     given = [each for each in tensors if each is not None]
-    if torch.is_autocast_enabled("cpu") or not all(each.is_cpu and _is_a_lanes(each, level) for each in given):
+    if any(map(torch.is_autocast_enabled, _AUTOCAST)) or not all(_is_a_lanes(each, level) for each in given):
+        return None
+    if not (anywhere or all(each.is_cpu for each in given)):
         return None
     lanes = [None if each is None else _with_lanes_first(each) for each in tensors]
     with temporarily_pop_interpreter_stack():
         result = operation(*lanes)
-    batched: Tensor = _add_batch_dim(result, 0, level)
-    return batched
+    return map_tensors(lambda each: _add_batch_dim(each, 0, level), result)
 
 
 def _is_a_lanes(tensor: Tensor, level: int) -> bool:

@@ -16,6 +16,7 @@ from workers.fused.crossentropy import cross_entropy
 from workers.fused.linear import linear
 from workers.fused.normalization import batch_norm
 from workers.fused.pooling import max_pool
+from workers.fused.recurrent import recurrent
 
 
 def _embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, *options: Any, **more: Any) -> Tensor:
@@ -50,6 +51,7 @@ def _operations(planned: int) -> Mapping[Any, Callable[..., Any]]:
         F.batch_norm: batch_norm,
         F.cross_entropy: cross_entropy,
         F.linear: linear(planned),
+        **recurrent(linear(planned), _dropout),
         **{convolve: convolution(convolve) for convolve in (F.conv1d, F.conv2d, F.conv3d)},
         **{pool: max_pool(pool) for pool in (F.max_pool1d, F.max_pool2d, F.max_pool3d)},
     }

@@ -84,6 +84,9 @@ class Template:
         self.layout = Layout.of(model)
         self.buffers = tuple(name for name, _ in model.named_buffers())
         model.zero_grad(set_to_none=True)
+        for recurrent in (each for each in model.modules() if isinstance(each, nn.RNNBase)):
+            # On a GPU it would put weights side by side in memory, where lanes' have no place of their own.
+            recurrent.flatten_parameters = lambda: None  # type: ignore[method-assign]
         self._model, self._prepared = model, prepared
         self._places = _places(model)
 

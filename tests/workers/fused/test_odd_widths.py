@@ -36,12 +36,27 @@ class Attentive(nn.Module):
         return self.out(rows.flatten(1))
 
 
+class Reading(nn.Module):
+    """Reads eight rows of pixels, one after another."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer, self.out = layer, nn.Linear(layer.hidden_size, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.layer(x.view(-1, 8, 8))[0].mean(1))
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Sequential(nn.Linear(64, 17), nn.ReLU(), nn.Linear(17, 5), nn.Tanh(), nn.Linear(5, 10)),
     "batch norm": lambda: nn.Sequential(nn.Linear(64, 17), nn.BatchNorm1d(17), nn.ReLU(), nn.Linear(17, 10)),
     "layer norm": lambda: nn.Sequential(nn.Linear(64, 17), nn.LayerNorm(17), nn.GELU(), nn.Linear(17, 10)),
     "weight norm": lambda: nn.Sequential(weight_norm(nn.Linear(64, 17)), nn.ReLU(), nn.Linear(17, 10)),
     "attention": Attentive,
+    "LSTM": lambda: Reading(nn.LSTM(8, 9, batch_first=True)),
+    "LSTM lane by lane": lambda: Reading(nn.LSTM(8, 71, batch_first=True)),
+    "GRU": lambda: Reading(nn.GRU(8, 9, batch_first=True)),
+    "RNN": lambda: Reading(nn.RNN(8, 9, batch_first=True)),
     "convolution": lambda: nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 5, 3), nn.ReLU(), nn.Conv2d(5, 7, 3), nn.Flatten(), nn.Linear(112, 10)
     ),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
 from tests.workers.small import EXAMPLES, VALIDATION
@@ -100,12 +101,53 @@ def convolutions(*middle: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     return make
 
 
-def recurrent(cls: Any) -> Callable[[], nn.Module]:
-    return lambda: Net(
-        lambda net, x: net.cell(net.words(x))[0][:, -1],
-        words=nn.Embedding(WORDS, WIDTH),
-        cell=cls(WIDTH, WIDTH, batch_first=True),
-    )
+class Recurrent(nn.Module):
+    """Reads words; all that a recurrent layer gives counts. Its first state is torch's zeros, or learned."""
+
+    def __init__(self, cls: Any, hidden: int, *, learned: bool, **given: Any):
+        super().__init__()
+        self.words, self.layer = nn.Embedding(WORDS, WIDTH), cls(WIDTH, hidden, **given)
+        self.first = nn.Parameter(torch.randn(self.layer.num_layers, 1, hidden)) if learned else None
+        self.out = nn.Linear(self._read(torch.zeros(1, LENGTH, dtype=torch.long)).shape[1], 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self._read(x))
+
+    def _read(self, x: Tensor) -> Tensor:
+        seen, time = self.words(x), int(self.layer.batch_first)
+        first = None if self.first is None else self.first.expand(-1, len(x), -1).contiguous()
+        outputs, state = self.layer(seen if time else seen.transpose(0, 1), first)
+        ends = state if isinstance(state, tuple) else (state,)
+        return torch.cat([outputs.mean(time), *(each.transpose(0, 1).flatten(1) for each in ends)], 1)
+
+
+def recurrent(cls: Any, hidden: int = WIDTH, *, learned: bool = False, **given: Any) -> Callable[[], nn.Module]:
+    return lambda: Recurrent(cls, hidden, learned=learned, **given)
+
+
+def unrolled(cls: Any) -> Callable[[], nn.Module]:
+    """A cell that the model calls word by word."""
+
+    def read(net: Any, x: Tensor) -> Tensor:
+        state = None
+        for word in net.words(x).unbind(1):
+            state = net.cell(word, state)
+        return state[0] if isinstance(state, tuple) else state
+
+    return lambda: Net(read, words=nn.Embedding(WORDS, WIDTH), cell=cls(WIDTH, WIDTH))
+
+
+class Packed(nn.Module):
+    """Reads as many words of each line as it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.layer, self.out = nn.Embedding(WORDS, WIDTH), nn.GRU(WIDTH, WIDTH), nn.Linear(WIDTH, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths = torch.arange(len(x)) % LENGTH + 1
+        packed = pack_padded_sequence(self.words(x), lengths, batch_first=True, enforce_sorted=False)
+        return self.out(self.layer(packed)[1][0])
 
 
 def transformer(dropout: float) -> Callable[[], nn.Module]:
@@ -218,6 +260,21 @@ STACKED: Mapping[str, Task] = {
     "MultiheadAttention": Task(attention, words),
     "Transformer": Task(transformer(0.0), words),
     "Transformer with dropout": Task(transformer(0.2), words),
+    "LSTM": Task(recurrent(nn.LSTM, batch_first=True), words),
+    "LSTM without biases": Task(recurrent(nn.LSTM, bias=False), words),
+    "LSTM both ways": Task(recurrent(nn.LSTM, num_layers=2, bidirectional=True), words),
+    "LSTM with dropout": Task(recurrent(nn.LSTM, num_layers=3, dropout=0.3, batch_first=True), words),
+    "LSTM with projections": Task(recurrent(nn.LSTM, proj_size=3, num_layers=2, bidirectional=True), words),
+    "LSTM lane by lane": Task(recurrent(nn.LSTM, 104, num_layers=2, batch_first=True), words),
+    "LSTMCell": Task(unrolled(nn.LSTMCell), words),
+    "GRU": Task(recurrent(nn.GRU, batch_first=True, num_layers=2), words),
+    "GRU both ways": Task(recurrent(nn.GRU, bidirectional=True, num_layers=2, dropout=0.3), words),
+    "GRU without biases": Task(recurrent(nn.GRU, bias=False), words),
+    "GRU with a learned first state": Task(recurrent(nn.GRU, learned=True), words),
+    "GRU lane by lane": Task(recurrent(nn.GRU, 420), words),
+    "GRUCell": Task(unrolled(nn.GRUCell), words),
+    "RNN": Task(recurrent(nn.RNN, batch_first=True, num_layers=2), words),
+    "RNN with a rectifier": Task(recurrent(nn.RNN, nonlinearity="relu", bidirectional=True), words),
     "tied weights": Task(tied),
     "unused parameters": Task(unused),
     "frozen parameters": Task(frozen),
@@ -364,8 +421,11 @@ class ItemLoss(Task):
 
 
 LOOPED: Mapping[str, tuple[Task, str]] = {
-    "LSTM": (Task(recurrent(nn.LSTM), words), "recurrent layers"),
-    "GRU": (Task(recurrent(nn.GRU), words), "recurrent layers"),
+    "packed sequences": (Task(Packed, words), ".item()"),
+    "projections and dropout": (
+        Task(recurrent(nn.LSTM, proj_size=3, num_layers=2, dropout=0.5), words),
+        "recurrent layers",
+    ),
     "BatchNorm without a momentum": (Task(layers(lambda: nn.BatchNorm1d(WIDTH, momentum=None))), ".item()"),
     "sparse Embedding": (Task(embedding(sparse=True), words), "sparse gradients"),
     "spectral_norm": (Task(lambda: nn.Sequential(spectral_norm(nn.Linear(WIDTH, 2)))), "no stacked form of div()"),
