@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import _DisableTorchDispatch
 from torch._C._functorch import (
     _add_batch_dim,
     get_dynamic_layer_stack_depth,
@@ -43,7 +44,8 @@ def for_all_lanes(operation: Callable[..., Any], *tensors: Tensor | None, anywhe
     if not (anywhere or all(each.is_cpu for each in given)):
         return None
     lanes = [None if each is None else _with_lanes_first(each) for each in tensors]
-    with temporarily_pop_interpreter_stack():
+    # What is handed in here draws nothing, and need not be watched for it.
+    with temporarily_pop_interpreter_stack(), _DisableTorchDispatch():
         result = operation(*lanes)
     return map_tensors(lambda each: _add_batch_dim(each, 0, level), result)
 

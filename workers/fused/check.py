@@ -72,15 +72,18 @@ def _stacked(
     prepared: PreparedTask, template: Template, model: StackedModel, batches: list[Any], validation: Any
 ) -> _Numbers:
     draws = LaneDraws(RandomStreams(prepared.device), _PLACES)
-    with draws if model.draws else nullcontext():
-        for number, batch in enumerate(batches, start=1):
+    drawing = draws if model.draws else nullcontext()
+    for number, batch in enumerate(batches, start=1):
+        with drawing:
             losses = model.losses(spread(batch, len(_PLACES)), training=_is_training(model, prepared))
-            template.refuse_own_gradients(losses)
-            yield f"the loss of batch {number}", losses.detach()
-            yield f"the gradient of batch {number}", model.gradient(losses)
-        yield from model.fixed.items()
-        if validation is not None:
-            yield from model.metrics(spread(validation, len(_PLACES))).items()
+        template.refuse_own_gradients(losses)
+        yield f"the loss of batch {number}", losses.detach()
+        yield f"the gradient of batch {number}", model.gradient(losses, drawing)
+    yield from model.fixed.items()
+    if validation is not None:
+        with drawing:
+            metrics = model.metrics(spread(validation, len(_PLACES)))
+        yield from metrics.items()
 
 
 def _is_training(stacked: StackedModel, prepared: PreparedTask) -> bool:

@@ -144,8 +144,7 @@ class FusedEngine:
 
     def _step(self, batch: Batch) -> Tensor:
         """One prepared step on a batch [K, B, ...]: the losses before it, [K]."""
-        with self._draws or nullcontext():
-            losses, grad = self._model.step(batch)
+        losses, grad = self._model.step(batch, self._draws or nullcontext())
         flat, start = self._model.flat, 0
         for each in self._slices:
             rows = slice(start, start + len(each.lanes))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from workers.fused.mended import mended
 from workers.fused.template import CannotFuse, Template
 from workers.structures import map_tensors, tensors_in
 from workers.task import Batch
+
+_NOTHING = nullcontext()
 
 
 class StackedModel:
@@ -65,24 +68,25 @@ class StackedModel:
             if isinstance(tensor, nn.Parameter):
                 tensor.grad = None
 
-    def step(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def step(self, batch: Batch, drawing: AbstractContextManager[object] = _NOTHING) -> tuple[Tensor, Tensor]:
         """The loss of every row on its own batch [K, B, ...], [K], and its gradient, [K, P]; compiled, if that is on.
 
+        Random numbers are drawn within `drawing`, which every operation within pays for.
         Raises CannotFuse if other parameters than on the first batch have a gradient.
         """
         if self._compiled is None or not self._compiled.serves(len(self.flat), batch):
-            return self._eager_step(batch)
+            return self._eager_step(batch, drawing)
         self._template.train(True)
         done = self._compiled(self._template, self._leaves, self.fixed, batch)
         if done is None:
-            return self._eager_step(batch)
+            return self._eager_step(batch, drawing)
         losses, grads, buffers = done
         gradient = self._in_rows(grads)
         if self._compiled.trusted:
             for name, values in buffers.items():
                 self.fixed[name].copy_(values)
             return losses, gradient
-        eager = self._eager_step(batch)
+        eager = self._eager_step(batch, drawing)
         own = {name: self.fixed[name] for name in buffers}
         pairs = zip((losses, gradient, *buffers.values()), (*eager, *own.values()), strict=True)
         if all(alike(compiled, by_torch, self._template.precision) for compiled, by_torch in pairs):
@@ -91,9 +95,10 @@ class StackedModel:
             self._compiled.refused = "compiled they would train otherwise"
         return eager
 
-    def _eager_step(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        losses = self.losses(batch)
-        return losses.detach(), self.gradient(losses)
+    def _eager_step(self, batch: Batch, drawing: AbstractContextManager[object]) -> tuple[Tensor, Tensor]:
+        with drawing:
+            losses = self.losses(batch)
+        return losses.detach(), self.gradient(losses, drawing)
 
     def losses(self, batch: Batch, *, training: bool = True) -> Tensor:
         """The loss of every row on its own batch [K, B, ...]: [K], for `gradient`."""
@@ -101,10 +106,11 @@ class StackedModel:
         losses: Tensor = self._mapped("loss", batch)
         return losses
 
-    def gradient(self, losses: Tensor) -> Tensor:
+    def gradient(self, losses: Tensor, drawing: AbstractContextManager[object] = _NOTHING) -> Tensor:
         """The gradient of each row's loss, [K, P]."""
         wanted = [*self._leaves, *self._idle]
-        grads = torch.autograd.grad(losses.sum(), wanted, allow_unused=True)
+        with drawing if self._template.draws_backwards else _NOTHING:
+            grads = torch.autograd.grad(losses.sum(), wanted, allow_unused=True)
         own = [grad for grad in grads[: len(self._leaves)] if grad is not None]
         if len(own) < len(self._leaves) or any(grad is not None for grad in grads[len(own) :]):
             raise CannotFuse("some of its parameters have a gradient on some batches only")

@@ -7,43 +7,34 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-State = tuple[Tensor, ...]
-"""What a cell keeps from step to step, [..., B, H]: its output, and an LSTM's memory beside it."""
-Cell = Callable[[Tensor, Tensor, State], State]
-"""The next state: of the gates [..., B, G] as the input has them, as the last output has them, and the last state."""
+Cell = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""The next output [..., B, H]: of the gates [..., B, G] as the input and as the last output have them, and of that."""
 
 
-def lstm(given: Tensor, kept: Tensor, state: State) -> State:
-    """Hochreiter and Schmidhuber's cell, in torch's order of gates."""
-    take, keep, new, out = (given + kept).chunk(4, -1)
-    memory = keep.sigmoid() * state[1] + take.sigmoid() * new.tanh()
-    return out.sigmoid() * memory.tanh(), memory
-
-
-def gru(given: Tensor, kept: Tensor, state: State) -> State:
+def gru(given: Tensor, kept: Tensor, last: Tensor) -> Tensor:
     """Cho's cell as torch has it: the reset gate works on what comes of the last output, not on that output."""
     (reset, keep, new), (own_reset, own_keep, own_new) = given.chunk(3, -1), kept.chunk(3, -1)
     new = (new + (reset + own_reset).sigmoid() * own_new).tanh()
-    return (new + (keep + own_keep).sigmoid() * (state[0] - new),)
+    return new + (keep + own_keep).sigmoid() * (last - new)
 
 
-def tanh(given: Tensor, kept: Tensor, state: State) -> State:
+def tanh(given: Tensor, kept: Tensor, last: Tensor) -> Tensor:
     """Elman's cell."""
-    return ((given + kept).tanh(),)
+    return (given + kept).tanh()
 
 
-def relu(given: Tensor, kept: Tensor, state: State) -> State:
+def relu(given: Tensor, kept: Tensor, last: Tensor) -> Tensor:
     """Elman's cell with a rectifier."""
-    return ((given + kept).relu(),)
+    return (given + kept).relu()
 
 
-def recur(cell: Cell, given: Tensor, weight: Tensor, bias: Tensor | None, *state: Tensor) -> tuple[Tensor, ...]:
-    """All outputs [K, T, B, H] and the last state, each [K, B, H].
+def recur(cell: Cell, given: Tensor, weight: Tensor, bias: Tensor | None, first: Tensor) -> Tensor:
+    """All outputs [K, T, B, H].
 
-    Of the input's gates [K, T, B, G], the weights [K, G, H] and biases [K, G] of the last output, and the first state.
+    Of the input's gates [K, T, B, G], weights [K, G, H] and biases [K, G] for the last output, and the first [K, B, H].
     """
-    made: tuple[Tensor, ...] = _Recurrence.apply(  # type: ignore[no-untyped-call]
-        cell, torch.is_grad_enabled(), given, weight, bias, *state
+    made: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        cell, torch.is_grad_enabled(), given, weight, bias, first
     )
     return made
 
@@ -53,36 +44,38 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: Cell, training: bool, given: Tensor, weight: Tensor, bias: Tensor | None, *state: Tensor
-    ) -> tuple[Tensor, ...]:
+        ctx: Any, cell: Cell, training: bool, given: Tensor, weight: Tensor, bias: Tensor | None, first: Tensor
+    ) -> Tensor:
         ctx.steps, ctx.weight, ctx.has_bias = [], weight, bias is not None
-        outputs = [state[0]]
+        outputs = [first]
         for gates in given.unbind(1):
-            kept = _product(state[0], weight.mT, bias)
+            last = outputs[-1]
+            kept = _product(last, weight.mT, bias)
             with torch.set_grad_enabled(training):
-                taken = [each.detach().requires_grad_(training) for each in (gates, kept, *state)]
-                made = cell(taken[0], taken[1], tuple(taken[2:]))
+                taken = [each.detach().requires_grad_(training) for each in (gates, kept, last)]
+                made = cell(*taken)
             if training:
                 ctx.steps.append((taken, made))
-            state = tuple(each.detach() for each in made)
-            outputs.append(state[0])
-        ctx.outputs = outputs[:-1]
-        return torch.stack(outputs[1:], 1), *(each.clone() for each in state)
+            outputs.append(made.detach())
+        ctx.last = outputs[:-1]
+        return torch.stack(outputs[1:], 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_outputs: Tensor, *by_state: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, by_outputs: Tensor) -> tuple[Tensor | None, ...]:
         by_gates, by_kept = [], []
+        by_last = torch.zeros_like(ctx.last[0])
         for (taken, made), by_output in zip(reversed(ctx.steps), reversed(by_outputs.unbind(1)), strict=True):
-            by_made = (by_state[0] + by_output, *by_state[1:])
-            grads = torch.autograd.grad(made, taken, by_made, materialize_grads=True, allow_unused=True)
-            by_gates.append(grads[0])
-            by_kept.append(grads[1])
-            by_state = torch.baddbmm(grads[2], grads[1], ctx.weight), *grads[3:]
+            gates, kept, last = torch.autograd.grad(
+                made, taken, by_last + by_output, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+            by_gates.append(gates)
+            by_kept.append(kept)
+            by_last = torch.baddbmm(last, kept, ctx.weight)
         kept = torch.stack(by_kept[::-1], 1).flatten(1, 2)
-        by_weight = torch.bmm(kept.mT, torch.stack(ctx.outputs, 1).flatten(1, 2))
+        by_weight = torch.bmm(kept.mT, torch.stack(ctx.last, 1).flatten(1, 2))
         by_bias = kept.sum(1) if ctx.has_bias else None
-        return None, None, torch.stack(by_gates[::-1], 1), by_weight, by_bias, *by_state
+        return None, None, torch.stack(by_gates[::-1], 1), by_weight, by_bias, by_last
 
 
 def _product(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

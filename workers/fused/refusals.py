@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from workers.fused.template import CannotFuse
 
 _REASONS: Mapping[str, str] = {
-    r"aten::(lstm|gru|rnn)_?\w*\.": "its recurrent layers are packed, in bfloat16, or projected with dropout",
+    r"aten::(lstm|gru|rnn)_?\w*\.": "its recurrent layers read packed sequences, or compute in bfloat16",
     r"calling \.item\(\)": "it takes a number out of a tensor, by .item() or float(), or a layer of torch's does",
     r"data-dependent control flow": "it branches on the values of a tensor",
     r"dynamic shape": "the shape of one of its tensors depends on values",
@@ -23,7 +23,7 @@ def why_not(error: Exception) -> str:
     """What an error of stacked training says about the model, the loss or the metrics.
 
     >>> why_not(RuntimeError("Batching rule not implemented for aten::gru.input. We could not generate a fallback."))
-    'its recurrent layers are packed, in bfloat16, or projected with dropout'
+    'its recurrent layers read packed sequences, or compute in bfloat16'
     """
     if isinstance(error, CannotFuse):
         return str(error)

@@ -79,7 +79,9 @@ class Template:
         # Some models come in evaluation mode.
         model = prepared.model().train()
         self.precision = prepared.precision
-        self.draws = _train_twice(prepared, model, batch)
+        forwards, self.draws_backwards = _train_twice(prepared, model, batch)
+        """Whether gradients draw random numbers, as an autograd.Function of the user's may."""
+        self.draws = forwards or self.draws_backwards
         """Whether training draws random numbers."""
         self.layout = Layout.of(model)
         self.buffers = tuple(name for name, _ in model.named_buffers())
@@ -122,8 +124,8 @@ class Template:
             raise CannotFuse("it reaches parameters otherwise than by their names, through a list of them say")
 
 
-def _train_twice(prepared: PreparedTask, model: nn.Module, batch: Batch) -> bool:
-    """Whether training draws random numbers; the model is left with the gradients of the batch.
+def _train_twice(prepared: PreparedTask, model: nn.Module, batch: Batch) -> tuple[bool, bool]:
+    """Whether the loss draws random numbers, and whether its gradient does, with which the model is left.
 
     Raises CannotFuse if the same weights and draws give the batch another loss the second time, or would some day.
     """
@@ -131,9 +133,10 @@ def _train_twice(prepared: PreparedTask, model: nn.Module, batch: Batch) -> bool
     tensors = [*model.parameters(), *model.buffers()]
     values, before = [each.detach().clone() for each in tensors], streams.get()
     loss = prepared.loss(model, batch)
+    forwards, between = streams.moved(before), streams.get()
     loss.backward()  # type: ignore[no-untyped-call]
     # What only the first batch moves, as a cache of its shapes, is the same for all.
-    foreign, numbers, drawn = _foreign_streams(), numbers_of(model, prepared.task), streams.moved(before)
+    foreign, numbers, backwards = _foreign_streams(), numbers_of(model, prepared.task), streams.moved(between)
     streams.set(before)
     for each, value in zip(tensors, values, strict=True):
         each.data.copy_(value)
@@ -146,7 +149,7 @@ def _train_twice(prepared: PreparedTask, model: nn.Module, batch: Batch) -> bool
             "its loss depends on what it keeps of earlier batches, which all lanes would share; a buffer is "
             "each lane's own"
         )
-    return drawn
+    return forwards, backwards
 
 
 def _same(again: Tensor, loss: Tensor) -> bool:

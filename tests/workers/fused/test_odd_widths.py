@@ -54,7 +54,6 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "weight norm": lambda: nn.Sequential(weight_norm(nn.Linear(64, 17)), nn.ReLU(), nn.Linear(17, 10)),
     "attention": Attentive,
     "LSTM": lambda: Reading(nn.LSTM(8, 9, batch_first=True)),
-    "LSTM lane by lane": lambda: Reading(nn.LSTM(8, 71, batch_first=True)),
     "GRU": lambda: Reading(nn.GRU(8, 9, batch_first=True)),
     "RNN": lambda: Reading(nn.RNN(8, 9, batch_first=True)),
     "convolution": lambda: nn.Sequential(

@@ -241,6 +241,32 @@ def in_evaluation() -> nn.Module:
     return layers(lambda: nn.BatchNorm1d(WIDTH), lambda: nn.Dropout(0.3), bias=False)().eval()
 
 
+class _Rounding(torch.autograd.Function):
+    """Gradients are rounded at random."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return (grads[0] * 100 + torch.rand_like(grads[0])).floor() / 100
+
+
+class Rounded(nn.Linear):
+    """Draws in its backward pass alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rounded: Tensor = _Rounding.apply(super().forward(x))  # type: ignore[no-untyped-call]
+        return rounded
+
+
 STACKED: Mapping[str, Task] = {
     "BatchNorm1d": Task(layers(lambda: nn.BatchNorm1d(WIDTH), bias=False)),
     "BatchNorm2d": Task(convolutions(lambda: nn.BatchNorm2d(4)), pictures),
@@ -265,7 +291,7 @@ STACKED: Mapping[str, Task] = {
     "LSTM both ways": Task(recurrent(nn.LSTM, num_layers=2, bidirectional=True), words),
     "LSTM with dropout": Task(recurrent(nn.LSTM, num_layers=3, dropout=0.3, batch_first=True), words),
     "LSTM with projections": Task(recurrent(nn.LSTM, proj_size=3, num_layers=2, bidirectional=True), words),
-    "LSTM lane by lane": Task(recurrent(nn.LSTM, 104, num_layers=2, batch_first=True), words),
+    "LSTM with projections and dropout": Task(recurrent(nn.LSTM, proj_size=3, num_layers=2, dropout=0.5), words),
     "LSTMCell": Task(unrolled(nn.LSTMCell), words),
     "GRU": Task(recurrent(nn.GRU, batch_first=True, num_layers=2), words),
     "GRU both ways": Task(recurrent(nn.GRU, bidirectional=True, num_layers=2, dropout=0.3), words),
@@ -283,6 +309,7 @@ STACKED: Mapping[str, Task] = {
     "a parameter without axes": Task(Scaled),
     "a size that is kept": Task(lambda: Cached(WIDTH, 2)),
     "a penalty": Penalized(frozen),
+    "gradients that are drawn": Task(lambda: Rounded(WIDTH, 2)),
     "a model in evaluation mode": Task(in_evaluation),
 }
 """Stacked they train as alone."""
@@ -422,10 +449,6 @@ class ItemLoss(Task):
 
 LOOPED: Mapping[str, tuple[Task, str]] = {
     "packed sequences": (Task(Packed, words), ".item()"),
-    "projections and dropout": (
-        Task(recurrent(nn.LSTM, proj_size=3, num_layers=2, dropout=0.5), words),
-        "recurrent layers",
-    ),
     "BatchNorm without a momentum": (Task(layers(lambda: nn.BatchNorm1d(WIDTH, momentum=None))), ".item()"),
     "sparse Embedding": (Task(embedding(sparse=True), words), "sparse gradients"),
     "spectral_norm": (Task(lambda: nn.Sequential(spectral_norm(nn.Linear(WIDTH, 2)))), "no stacked form of div()"),
